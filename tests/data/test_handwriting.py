@@ -197,6 +197,68 @@ def test_ruled_lines_are_taken_out() -> None:
     assert mask[45:195, 148:152].all()  # closed where the lines were
 
 
+@pytest.fixture(scope="module")
+def two() -> Image.Image:
+    """A 2 on light paper."""
+    page = Image.new("RGB", (300, 300), (238, 236, 228))
+    points = [(100, 110), (130, 80), (175, 90), (180, 130), (110, 215), (195, 212)]
+    ImageDraw.Draw(page).line(points, fill=(40, 45, 90), width=11, joint="curve")
+    return page
+
+
+@pytest.mark.parametrize("tilt", [0, 4])
+@pytest.mark.parametrize(
+    "frames",
+    [((8, 8, 8),), ((80, 55, 38),), ((254, 254, 254),), ((70, 60, 50), (30, 30, 60))],
+    ids=["scanner", "table", "margin", "drawn, on a table"],
+)
+def test_within_a_frame(two: Image.Image, frames: tuple[tuple[int, ...], ...], tilt: int) -> None:
+    """A table, a scanner's border, a margin, a frame drawn around it: what is seen is what is on the sheet."""
+    turned = two.rotate(tilt, Image.Resampling.BICUBIC, fillcolor=(238, 236, 228))
+    (bare,) = HandwritingReader().read(turned)[..., 0]
+    framed = two
+    for colour in reversed(frames):
+        outer = Image.new("RGB", (framed.width + 60, framed.height + 80), colour)
+        outer.paste(framed, (30, 40))
+        framed = outer
+    framed = framed.rotate(tilt, Image.Resampling.BICUBIC, fillcolor=frames[0])
+    (found,) = HandwritingReader().written(framed)
+    assert (found.doubt, found.light) == ("", False)
+    assert np.corrcoef(found.sample.ravel(), bare.ravel())[0, 1] > (0.97 if tilt else 0.99)
+
+
+def test_a_shape_with_straight_sides_is_no_sheet() -> None:
+    page = Image.new("RGB", (300, 300), (240, 238, 230))
+    ImageDraw.Draw(page).rectangle((60, 60, 240, 240), fill=(30, 30, 60))
+    (found,) = HandwritingReader().written(page)
+    assert "blot" in found.doubt
+
+
+@pytest.mark.parametrize("kind", ["half", "blinds", "corner"])
+def test_shadows_with_an_edge_are_ground(two: Image.Image, kind: str) -> None:
+    """They are wider than strokes, and may be darker than pale ink."""
+    (bare,) = HandwritingReader().read(two)[..., 0]
+    down, across = np.mgrid[:300, :300]
+    dark = {
+        "half": down + 0.2 * across > 190,
+        "blinds": (across + 0.6 * down) % 90 < 45,
+        "corner": (across > 170) & (down < 150),
+    }[kind]
+    noise = np.random.default_rng(0).normal(0, 2, (300, 300, 1))
+    lit = np.asarray(two) * np.where(dark, 0.55, 1.0)[..., None] + noise
+    (found,) = HandwritingReader().written(Image.fromarray(lit.clip(0, 255).astype(np.uint8)))
+    assert (found.doubt, found.light) == ("", False)
+    assert np.corrcoef(found.sample.ravel(), bare.ravel())[0, 1] > 0.93
+
+
+def test_lines_close_to_one_another_stay_apart() -> None:
+    page = Image.new("L", (300, 300), 235)
+    pen = ImageDraw.Draw(page)
+    for x, y in ((50, 30), (170, 30), (50, 155), (170, 155)):
+        pen.ellipse((x, y, x + 70, y + 100), outline=20, width=8)
+    assert len(HandwritingReader().written(page)) == 4
+
+
 def test_several_marks_in_reading_order() -> None:
     page = Image.new("L", (400, 300), 235)
     pen = ImageDraw.Draw(page)

@@ -260,3 +260,54 @@ def test_a_broken_link_is_named(tmp_path: Path) -> None:
 def test_avif_is_read(tmp_path: Path) -> None:
     Image.new("RGB", (16, 16), (200, 30, 90)).save(tmp_path / "a.avif", quality=100)
     assert abs(read_image(tmp_path / "a.avif")[8, 8].astype(int) - (200, 30, 90)).max() < 6
+
+
+def test_a_part_within_classes_that_one_class_lacks(tmp_path: Path) -> None:
+    put(tmp_path, "cat/train", "cat/val", "dog/train")
+    found = list_pictures(tmp_path)
+    assert counted(found) == {("train", "cat"): 4, ("validation", "cat"): 4, ("train", "dog"): 4}
+    assert said(found) == ["1 class not validated, no picture of it is for that: dog"]
+    put(tmp_path, "owl/test")
+    with pytest.raises(FileFormatError, match="no picture of the class 'owl' is for training"):
+        list_pictures(tmp_path)
+
+
+def test_a_list_for_each_part(tmp_path: Path) -> None:
+    put(tmp_path, "all/p", count=9)
+    rows = [f"p{number}.png,{'ab'[number % 2]}" for number in range(8)]
+    (tmp_path / "train.csv").write_text("\n".join(["image,label", *rows[:5]]))
+    (tmp_path / "val.csv").write_text("\n".join(["image,label", *rows[5:7]]))
+    (tmp_path / "test.csv").write_text("\n".join(["image,label", rows[7]]))
+    found = list_pictures(tmp_path)
+    assert counted(found) == {
+        ("train", "a"): 3, ("train", "b"): 2, ("validation", "a"): 1, ("validation", "b"): 1,
+        ("test", "b"): 1,
+    }  # fmt: skip
+    assert said(found) == [
+        "1 class never tested, in no line of test.csv: a",
+        "1 picture passed over, in no line of test.csv or train.csv or val.csv: ",
+    ]
+    (tmp_path / "test.csv").write_text("image\np8.png\n")  # without classes
+    with pytest.raises(FileFormatError, match=r"several lists .* where that has classes, too"):
+        list_pictures(tmp_path)
+    (tmp_path / "test.csv").unlink()
+    (tmp_path / "val.csv").write_text("image,label\np0.png,a\np7.png,b\n")
+    with pytest.raises(FileFormatError, match="several lists"):
+        list_pictures(tmp_path)
+
+
+def test_what_addresses_have_behind_their_names(tmp_path: Path) -> None:
+    put(tmp_path, "p", count=4)
+    lines = [f"p{n}.png?size=large&x=1,{'ab'[n % 2]}" for n in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,label", *lines]))
+    found = list_pictures(tmp_path / "labels.csv")
+    assert [path.name for path in found.paths] == [f"p{n}.png" for n in range(4)]
+    assert counted(found) == {("", "a"): 2, ("", "b"): 2}
+
+
+def test_archives_are_not_said_to_be_without_pictures(tmp_path: Path) -> None:
+    put(tmp_path, "cat", "dog")
+    (tmp_path / "cat" / "more.zip").write_bytes(b"PK\3\4")
+    assert said(list_pictures(tmp_path)) == [
+        "1 archive passed over, unpack it if pictures are in it: "
+    ]

@@ -118,6 +118,10 @@ def test_names_that_look_alike() -> None:
         "classes whose names differ in how a number is written only: '01', '1'; are they one?"
     ]
     assert doubts(["0.0", "0", "1.5", "1.50a"])[0].endswith("'0.0', '0'; are they one?")
+    assert doubts(["red fox", "fox", "apple"]) == []
+    assert doubts(["rust", "scab", "scab, rust"]) == [
+        "'scab, rust' is a class of its own beside 'scab' and 'rust'; a picture has one class here"
+    ]
 
 
 def _numbers(width: int) -> str:

@@ -20,9 +20,11 @@ NO_PICTURE = "passed over, no pictures"
 BROKEN = "passed over, broken"
 CIRCULAR = "passed over, to a folder that it lies in"
 NO_FILE = "passed over, neither file nor folder"
+PACKED = "passed over, unpack it if pictures are in it"
 NAMELESS = (
     "passed over for their names, though they begin as pictures do; give them a suffix such as .jpg"
 )
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _PLAIN = (  # suffixes of files that are no pictures, so that they are not opened to see
     "csv db doc docx gz h5 htm html ini ipynb json jsonl log mat md mov mp3 mp4 npy npz parquet pkl pt pth py sloy"
     " tar tsv txt wav xls xlsx xml yaml yml zip"
@@ -165,6 +167,8 @@ def _identity(path: Path) -> tuple[int, int]:
 
 def _why(path: Path) -> tuple[str, str]:
     """What a file is that has not the name of a picture, and why it is left out."""
+    if path.name.lower().endswith(ARCHIVES):
+        return "archive", PACKED
     name = foreign(path.name)
     if name is None and path.suffix.lower() not in _NOT_OPENED:
         try:

@@ -93,7 +93,7 @@ def csv_samples(path: Path) -> tuple[list[tuple[Path, str, str]], list[LeftOut]]
             continue
         if len(row) <= columns.last:
             raise FileFormatError(f"{path}: line {number} has {many(len(row), 'cell')}, too few.")
-        name, label = row[columns.path].strip(), row[columns.label].strip()
+        name, label = _named(row[columns.path]), row[columns.label].strip()
         if not name or label in _LACKING:
             what = "its path" if not name else f"its label ({label})" if label else "its label"
             raise FileFormatError(f"{path}: line {number} lacks {what}.")
@@ -184,7 +184,7 @@ def _columns(path: Path, rows: list[list[str]]) -> _Columns:
             f"{path}: no column holds the names of pictures (such as cats/1.jpg, from the file's own"
             " folder; or 1, where there is a cats/1.jpg)."
         )
-    name = rows[0][found].strip()
+    name = _named(rows[0][found])
     if is_picture_name(Path(name).name) or (
         not by_suffix and called(names_near(path.parent), name)
     ):  # no header
@@ -256,11 +256,18 @@ def _is_number(cell: str) -> bool:
     return True
 
 
+def _named(cell: str) -> str:
+    """The name in a cell, without what an address has behind it: p1.jpg of p1.jpg?size=large."""
+    name = cell.strip()
+    before = name.partition("?")[0]
+    return before if is_picture_name(before) and not is_picture_name(name) else name
+
+
 def _path_column(rows: Sequence[Sequence[str]]) -> int | None:
     """The first column whose cells, after a header, are names of pictures, four in five of them."""
     sample = _sample(rows)
     for column in range(min(map(len, sample), default=0)):
-        names = [Path(row[column].strip()).name for row in sample]
+        names = [Path(_named(row[column])).name for row in sample]
         if sum(is_picture_name(name) or foreign(name) is not None for name in names) >= 0.8 * len(
             names
         ):

@@ -6,29 +6,31 @@ Three forms::
     DIR/train/CLASS/… DIR/test/CLASS/…  the same in parts; val/ too
     DIR/labels.csv or labels.csv        a line for each picture: its path from the file's folder, its class
 
-Which of the first two it is, the whole layout tells (`_part_folders`); what could be either is refused.
+Which of the first two it is, the whole layout tells (`layout`); what could be either is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from sloy.arguments import path_of
-from sloy.data.below import Below, LeftOut, below, by_reason, visible_folders
+from sloy.data.below import ARCHIVES, Below, LeftOut, below, by_reason, visible_folders
 from sloy.data.formats import is_picture_name
+from sloy.data.layout import part_folders, parts_within
 from sloy.data.list_rows import OTHERS, TABLES
 from sloy.data.listed import csv_files, csv_samples, has_paths, other_lists
-from sloy.data.listing_words import few, holds, names_of, said_of, what_is_missing
+from sloy.data.listing_words import few, holds, said_of, what_is_missing
 from sloy.data.other_kinds import BOXES, boxes_in
-from sloy.data.parts import TEST, TRAIN, part_meant, part_of
+from sloy.data.parts import TEST, TRAIN, VALIDATION, part_meant, part_of
 from sloy.errors import FileFormatError
 
 OUTSIDE = "passed over, in no class folder"
-_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _FLAT = "passed over, without a class"
 
 Sample = tuple[Path, str, str]  # file, class, part
@@ -111,14 +113,14 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
     """
     path = path_of("list_pictures", "source", source)
     if path.is_file():
-        if path.suffix.lower() in _ARCHIVES:
+        if path.suffix.lower() in ARCHIVES:
             raise FileFormatError(f"{path}: is an archive; unpack it, and name the folder.")
         return _from_csv(path, None, fewest)
     if not path.is_dir():
         raise FileFormatError(f"{path}: is no folder and no CSV file.")
     folders = [below(folder) for folder in visible_folders(path)]
     filled = [folder for folder in folders if folder.pictures]
-    if parts := _part_folders(path, filled):
+    if parts := part_folders(path, filled):
         return _from_parts(path, folders, parts, fewest)
     tables = csv_files(path)
     unlike_classes = bool(filled) and all(part_meant(folder.name) for folder in filled)
@@ -128,6 +130,9 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
             if len(listing) > 1:
                 names = ", ".join(table.name for table in listing)
                 named = {part_of(table.stem): table for table in listing}
+                if TRAIN in named and "" not in named and len(named) == len(listing):
+                    with suppress(FileFormatError):  # a list to test on may be without classes
+                        return _from_lists(path, named, fewest)
                 way = ""
                 if TRAIN in named and TEST in named:
                     way = f": {named[TRAIN]}, and --test {named[TEST]} where that has classes, too"
@@ -138,7 +143,7 @@ def list_pictures(source: str | Path, *, fewest: int = 2) -> Listing:
         if len(filled) < fewest or unlike_classes:
             raise FileFormatError(f"{path}: {what_is_missing(path, folders)}")
     _refuse_other_labels(path, tables, {folder.name for folder in filled})
-    samples = _parts_within(path, filled) or [
+    samples = parts_within(path, filled) or [
         (file, folder.name, "") for folder in filled for file in folder.pictures
     ]
     return _listing(path, samples, _beside(path, samples, folders, folders), fewest)
@@ -157,8 +162,13 @@ def lists_pictures(source: str | Path) -> bool:
 
 
 def _listing(
-    source: Path, samples: Sequence[Sample], omitted: Sequence[LeftOut], fewest: int
+    source: Path,
+    samples: Sequence[Sample],
+    omitted: Sequence[LeftOut],
+    fewest: int,
+    where: Mapping[str, str] = MappingProxyType({}),
 ) -> Listing:
+    """The samples in numbers of classes; `where` says of each part in words that a class is not in it."""
     names = sorted({name for _, name, _ in samples})
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
@@ -169,6 +179,7 @@ def _listing(
         raise FileFormatError(
             f"{source}: all pictures are of one class, {names[0]!r}; two or more are needed.{said}"
         )
+    omitted = [*_without_class(source, samples, names, where), *omitted]
     number = {name: label for label, name in enumerate(names)}
     return Listing(
         source,
@@ -180,78 +191,28 @@ def _listing(
     )
 
 
+def _without_class(
+    source: Path, samples: Sequence[Sample], names: Sequence[str], where: Mapping[str, str]
+) -> list[LeftOut]:
+    """Classes that a part is without; refuses one that has no picture to train on beside such that have."""
+    held: dict[str, set[str]] = {}
+    for _, name, part in samples:
+        held.setdefault(part, set()).add(name)
+    if TRAIN in held and (unknown := [n for n in names if n not in held[TRAIN]]):
+        raise FileFormatError(
+            f"{source}: no picture of the class {unknown[0]!r} is for training; those to train on are of"
+            f" {few(sorted(held[TRAIN]))}."
+        )
+    said = []
+    for part in (VALIDATION, TEST):
+        if part in held and (missing := tuple(n for n in names if n not in held[part])):
+            what = "never tested" if part == TEST else "not validated"
+            reason = f"{what}, {where.get(part, 'no picture of it is for that')}"
+            said.append(LeftOut("class", reason, tuple(map(Path, missing)), missing))
+    return said
+
+
 # --- folders --------------------------------------------------------------------------------------
-
-
-def _part_folders(path: Path, filled: Sequence[Below]) -> dict[str, Below]:
-    """Part → its folder where the layout is that of parts, else nothing; refuses what could be either.
-
-    Folders called after parts are parts when folders of classes are in them and either no other folder holds pictures,
-    or several of them, `train/` among them, share classes. They are classes when they hold pictures directly, or when
-    the other folders too are divided, but otherwise.
-    """
-    inner = {folder.name: folder.inner for folder in filled}
-    named = [folder for folder in filled if part_of(folder.name) and inner[folder.name]]
-    others = [f for f in filled if not part_of(f.name)]
-    flat = [f for f in filled if part_of(f.name) and not inner[f.name]]
-    if not named:
-        _refuse_hidden_parts(path, filled)
-        return {}
-    parts: dict[str, Below] = {}
-    for folder in named:
-        if (part := part_of(folder.name)) in parts:
-            raise FileFormatError(
-                f"{path}: both {parts[part].name}/ and {folder.name}/ are for {part}; keep one."
-            )
-        parts[part] = folder
-    classes = inner[parts[TRAIN].name] if TRAIN in parts else frozenset()
-    alike = bool(classes) and all(inner[folder.name] & classes for folder in named)
-    if classes and (not others or (len(named) > 1 and alike)):
-        return parts
-    if TRAIN not in parts and not others:
-        missing = f"{flat[0].name}/ has no folders of classes in it" if flat else "no train/"
-        raise FileFormatError(
-            f"{path}: {names_of(named)} hold folders ({few(sorted(inner[named[0].name]))}) as parts do, but"
-            f" {missing}; parts need a train/ with a folder for each class."
-        )
-    own = frozenset().union(*(inner[folder.name] for folder in named))
-    divided = [folder for folder in others if inner[folder.name]]
-    if len(named) == 1 and divided and not any(inner[folder.name] & own for folder in others):
-        return {}
-    raise FileFormatError(
-        f"{path}: {names_of(named)} could be parts with the classes {few(sorted(own))}, or classes beside"
-        f" {names_of(others)}. If parts, move {names_of(others)} away or name {path / named[0].name}; if classes,"
-        f" rename {names_of(named)}."
-    )
-
-
-def _parts_within(path: Path, filled: Sequence[Below]) -> list[Sample]:
-    """The samples where each class's folder is divided into parts: rose/train, rose/test, tulip/train …"""
-    parted = [folder for folder in filled if TRAIN in {part_of(name) for name in folder.inner}]
-    within = [
-        (file, folder.name, part_of(file.relative_to(folder.folder).parts[0]) or "")
-        for folder in filled
-        for file in folder.pictures
-    ]
-    if not parted or all(part for *_, part in within):
-        return within if parted else []
-    other = next(file for file, _, part in within if not part)
-    raise FileFormatError(
-        f"{path}: {parted[0].name}/ is divided into parts ({few(sorted(parted[0].inner))}), but"
-        f" {other.relative_to(path)} is in none; divide each class so, or none."
-    )
-
-
-def _refuse_hidden_parts(path: Path, filled: Sequence[Below]) -> None:
-    """Refuse `seg_train/` and `seg_test/` as classes."""
-    meant = {folder.name: part_meant(folder.name) for folder in filled}
-    divided = [folder for folder in filled if folder.inner and meant[folder.name]]
-    found = {meant[folder.name] for folder in divided}
-    if TRAIN in found and len(found) > 1:
-        raise FileFormatError(
-            f"{path}: {names_of(divided)} look like parts of a data set; call them train/ and test/ (val/), with a"
-            " folder for each class in them."
-        )
 
 
 def _from_parts(
@@ -259,7 +220,6 @@ def _from_parts(
 ) -> Listing:
     train = parts[TRAIN].inner
     samples: list[Sample] = []
-    said: list[LeftOut] = []
     classes: list[Below] = []
     for part, folder in sorted(parts.items(), key=lambda item: item[0] != TRAIN):
         inside = folder.folders()
@@ -274,14 +234,11 @@ def _from_parts(
                 f"{folder.folder}: the class {unknown[0]!r} is not among those of"
                 f" {parts[TRAIN].name}/ ({few(sorted(train))})."
             )
-        if missing := sorted(train - folder.inner):
-            what = "never tested" if part == TEST else "not validated"
-            gone = tuple(folder.folder / name for name in missing)
-            said.append(LeftOut("class", f"{what}, not in {folder.name}/", gone))
         samples += [(file, inner.name, part) for inner in filled for file in inner.pictures]
         classes += inside
     classes += [top for top in tops if part_of(top.name) and not top.pictures]
-    return _listing(path, samples, [*said, *_beside(path, samples, tops, classes)], fewest)
+    where = {part: f"not in {folder.name}/" for part, folder in parts.items()}
+    return _listing(path, samples, _beside(path, samples, tops, classes), fewest, where)
 
 
 def _beside(
@@ -343,18 +300,42 @@ def _holds_a_picture(folder: Path) -> bool:
 def _from_csv(table: Path, folder: Path | None, fewest: int) -> Listing:
     """The pictures of a CSV file; beside them all of a `folder`, or those that lie next to them, are looked at."""
     samples, again = csv_samples(table)
-    listed = {file for file, _, _ in samples}
     if folder is not None:
-        whole = below(folder)
-        files: Iterable[Path] = whole.pictures
-        others = by_reason(other for other in whole.others if other[0] != table)
-    else:
-        parents = {file.parent for file in listed if file.parent.is_dir()}
-        files = [file for parent in sorted(parents) for file in below(parent, deep=False).pictures]
-        others = []
+        return _listing(table, samples, [*again, *_unlisted(folder, samples, table)], fewest)
+    listed = {file for file, _, _ in samples}
+    parents = {file.parent for file in listed if file.parent.is_dir()}
+    files = [file for parent in sorted(parents) for file in below(parent, deep=False).pictures]
     if unlisted := tuple(file for file in files if file not in listed):
-        others.insert(0, LeftOut("picture", f"passed over, in no line of {table.name}", unlisted))
-    return _listing(table, samples, [*again, *others], fewest)
+        again.insert(0, LeftOut("picture", f"passed over, in no line of {table.name}", unlisted))
+    return _listing(table, samples, again, fewest)
+
+
+def _from_lists(folder: Path, tables: Mapping[str, Path], fewest: int) -> Listing:
+    """The pictures of a list for each part: train.csv, val.csv, test.csv."""
+    samples, again = list[Sample](), list[LeftOut]()
+    for part, table in tables.items():
+        found, repeated = csv_samples(table)
+        samples += [(file, name, part) for file, name, _ in found]
+        again += repeated
+    first: dict[Path, str] = {}
+    for file, _, part in samples:
+        if first.setdefault(file, part) != part:
+            raise FileFormatError(
+                f"{folder}: {tables[first[file]].name} and {tables[part].name} both list {file.name}."
+            )
+    where = {part: f"in no line of {table.name}" for part, table in tables.items()}
+    rest = _unlisted(folder, samples, *tables.values())
+    return _listing(folder, samples, [*again, *rest], fewest, where)
+
+
+def _unlisted(folder: Path, samples: Sequence[Sample], *tables: Path) -> list[LeftOut]:
+    """What a folder holds beside what its lists name."""
+    listed, whole = {file for file, _, _ in samples}, below(folder)
+    others = by_reason(other for other in whole.others if other[0] not in tables)
+    if unlisted := tuple(file for file in whole.pictures if file not in listed):
+        reason = f"passed over, in no line of {' or '.join(table.name for table in tables)}"
+        others.insert(0, LeftOut("picture", reason, unlisted))
+    return others
 
 
 def _refuse_other_labels(path: Path, tables: Sequence[Path], folders: set[str]) -> None:

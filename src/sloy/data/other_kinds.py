@@ -167,6 +167,14 @@ def doubts(names: Sequence[str]) -> list[str]:
             said.append(
                 f"classes whose names differ {how}: {', '.join(map(repr, twins))}; are they one?"
             )
+    known = {*names}
+    for name in names:
+        words = [word for word in re.split(r"[\s,;|+&]+", name) if word]
+        if len(words) > 1 and known.issuperset(words):
+            said.append(
+                f"{name!r} is a class of its own beside {' and '.join(map(repr, words))}; a picture has one class here"
+            )
+            break
     low = {name.casefold() for name in names}
     if len(low) == 2 and low & _IMAGES and low & _MASKS:
         said.append(

@@ -100,7 +100,9 @@ def converted(graph: OnnxGraph, wanted: Wanted, said: Said) -> tuple[ImportedGra
             f"the input {graph.inputs[0].name[:40]!r} of shape {_shown(graph.inputs[0].shape)} is no picture of"
             " 1 or 3 channels."
         )
-    turned = wanted.channels_last or (wanted.takes_pictures and form == "first")
+    turned = (wanted.channels_last and form != "last") or (
+        wanted.takes_pictures and form == "first"
+    )
     shape = wanted.input_shape
     if form is not None and shape is None:
         shape = _with_size(graph, form, wanted.size or said.other.size, wanted.size)

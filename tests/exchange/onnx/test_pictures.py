@@ -234,6 +234,24 @@ def test_probabilities_at_the_end(ends: tuple[str, ...], tmp_path: Path) -> None
     assert np.abs(plain(x).reshape(3, 4) - expected).max() < 1e-5  # as the file has it
 
 
+def test_a_file_that_takes_channels_last_already_is_not_turned(tmp_path: Path) -> None:
+    """`channels_last` says what the model takes, which the file does as it is."""
+    first = onnx.load(classifier(tmp_path / "first.onnx", size=(16, 20)))
+    graph = first.graph
+    name, shape = graph.input[0].name, (1, 16, 20, 3)
+    graph.node.insert(0, onnx.helper.make_node("Transpose", ["seen"], [name], perm=[0, 3, 1, 2]))
+    graph.input[0].CopyFrom(
+        onnx.helper.make_tensor_value_info("seen", onnx.TensorProto.FLOAT, shape)
+    )
+    file = tmp_path / "last.onnx"
+    onnx.save(first, file)
+    model = Model.from_onnx(file, channels_last=True, preprocessing="unit", threads=1)
+    assert model.network.input_shape == (16, 20, 3)
+    x = np.random.default_rng(0).integers(0, 256, (1, 16, 20, 3), dtype=np.uint8)
+    turned = Model.from_onnx(tmp_path / "first.onnx", preprocessing="unit", threads=1)
+    assert np.abs(model(x) - turned(x.transpose(0, 3, 1, 2))).max() < 1e-5
+
+
 def test_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = classifier(tmp_path / "c.onnx", size=(16, 20)), tmp_path / "o.sloy"
 

@@ -17,13 +17,15 @@ from sloy.data.handwriting.ruled import without_lines
 SHARES = (0.08, 0.16)  # of the shorter side: windows in which ink is told from ground
 _WINDOW = 0.25  # of the shorter side: strokes are narrower
 _WIDEST = 0.8  # likewise, where none is seen so
+_WHOLE = 1.25  # times the strokes that a wider window must lose to a narrower one: of thick ones that sees a part
 _GREY = 2.5  # times the contrast that a single colour must have to be gone by
 _DIM = 0.5  # of the most light: no place of light ink has less
 _FRAME = 0.5  # of the border: a region along more of it is the ground around a shape
+_SHADOW = 0.1  # likewise: a dark region along more of it is no shape, but a shadow that comes in
 _AT_BORDER = 0.3  # how much less a region counts there
 _LEVEL = 20.0  # added to the ground: noise of the dark is no ink
 FAINT = 0.06  # of the ground: what differs less is no ink
-_FILLED = 3.0  # times the area of the strokes that are seen of its edge
+_FILLED = 2.0  # times the area of the strokes that are seen of its edge
 _RIM = 0.6  # of the strokes that are seen lies in a filled shape
 _SPREAD = 2.5  # windows by the width of a stroke
 
@@ -42,18 +44,25 @@ class Ink:
         Amounts up to this are found without ink.
     ruled : int
         Lines of the paper that were taken out.
+    strokes : Region or None
+        Those that stand out most, by length and amount.
+    clear : float
+        Their diagonal times their amount.
     """
 
     amount: np.ndarray
     light: bool
     noise: float
     ruled: int
+    strokes: Region | None
+    clear: float
 
     @property
     def most(self) -> float:
         """The amount of full ink."""
-        strong = self.amount[self.amount > max(FAINT, self.noise)]
-        return float(np.percentile(strong, 90)) if strong.size else 0.0
+        if self.strokes is None:
+            return 0.0
+        return float(np.percentile(self.amount[self.strokes.rows, self.strokes.columns], 90))
 
     def mask(self) -> np.ndarray:
         """Where ink is, bool (H, W): half of full ink, and what hangs together with it down to three tenths."""
@@ -75,21 +84,38 @@ def find_ink(colours: np.ndarray) -> Ink:
     light = _are_light(planes)
     planes = [255 - plane if its else plane for plane, its in zip(planes, light, strict=True)]
     side = min(planes[0].shape)
-    for share in (_WINDOW, _WIDEST):
+
+    def hat(plane: int, share: float) -> np.ndarray:
         window = max(5, int(share * side)) | 1
-        amounts = [_hat(plane, window, light=its) for plane, its in zip(planes, light, strict=True)]
+        return _hat(planes[plane], window, light=light[plane])
+
+    for wide in (_WINDOW, _WIDEST):
+        amounts = [hat(plane, wide) for plane in range(len(planes))]
         clear = [float(np.percentile(a, 99)) / (noise_of(a) + 0.02) for a in amounts]
         best = int(np.argmax(np.array(clear) * (1.2, 1, 1, 1)))  # a single colour has more noise
-        ink = _without_ruling(amounts[best], light[0])
-        mask = ink.mask()
-        if mask.any():
+        # a shadow is wider than strokes: in a narrower window it is ground
+        whole = _without_ruling(amounts[best], light[0])
+        made = _without_ruling if whole.ruled else _ink
+        narrow = [(share, made(hat(best, share), light[0])) for share in SHARES]
+        share, ink = max(narrow, key=lambda one: one[1].clear)
+        if _WHOLE * whole.clear > ink.clear:
+            share, ink = wide, whole
+        if ink.strokes is None:
+            continue
+        window = int(_SPREAD * stroke_width(_mask_of(ink.strokes)) + 3) / side
+        if window < share:
+            ink = _without_ruling(hat(best, window), light[0])
+        if ink.mask().any():
             break
-    else:
-        return ink
-    window = int(_SPREAD * stroke_width(mask) + 3)
-    if window >= share * side:
-        return ink
-    return _without_ruling(_hat(planes[best], max(5, window) | 1, light=light[best]), light[0])
+    return ink
+
+
+def _mask_of(region: Region) -> np.ndarray:
+    """A region alone, bool (h, w)."""
+    top, left, bottom, right = region.box
+    mask = np.zeros((bottom - top, right - left), bool)
+    mask[region.rows - top, region.columns - left] = True
+    return mask
 
 
 def _planes(colours: np.ndarray) -> list[np.ndarray]:
@@ -129,6 +155,8 @@ def filled(colours: np.ndarray, ink: Ink) -> Region | None:
     amount = _hat(greys, max(5, int(_WIDEST * min(greys.shape))) | 1, light=ink.light)
     dark = float(amount[mask].mean())
     for region in regions(amount > 0.5 * dark):
+        if _on_border(region, greys.shape) > _SHADOW:
+            continue
         rim = int(mask[region.rows, region.columns].sum())
         even = float(np.percentile(amount[region.rows, region.columns], 10))
         if region.area > _FILLED * mask.sum() and rim > _RIM * mask.sum() and even > 0.7 * dark:
@@ -147,8 +175,9 @@ def is_light(greys: np.ndarray) -> bool:
         window = max(5, int(share * min(greys.shape))) | 1
         dark = _longest(_hat(greys, window, light=False))
         bright = _longest(_hat(255 - greys, window, light=True))
-        if _inside(bright[1], dark[1]) != _inside(dark[1], bright[1]):
-            votes += (dark[0] + bright[0]) * (1 if _inside(dark[1], bright[1]) else -1)
+        boxes = [found[1].box if found[1] else (0, 0, 0, 0) for found in (dark, bright)]
+        if _inside(boxes[1], boxes[0]) != _inside(*boxes):
+            votes += (dark[0] + bright[0]) * (1 if _inside(*boxes) else -1)
         else:
             votes += bright[0] - dark[0]
     if votes == 0:  # nothing is narrow: what is not the border's
@@ -175,7 +204,12 @@ def smooth(planes: np.ndarray) -> np.ndarray:
 
 def _without_ruling(amount: np.ndarray, light: bool) -> Ink:
     cleaned, ruled = without_lines(amount, max(FAINT, noise_of(amount)))
-    return Ink(cleaned, light, noise_of(cleaned), ruled)
+    return _ink(cleaned, light, ruled)
+
+
+def _ink(amount: np.ndarray, light: bool, ruled: int = 0) -> Ink:
+    clear, strokes = _longest(amount)
+    return Ink(amount, light, noise_of(amount), ruled, strokes, clear)
 
 
 def _hat(greys: np.ndarray, window: int, *, light: bool) -> np.ndarray:
@@ -188,28 +222,29 @@ def _hat(greys: np.ndarray, window: int, *, light: bool) -> np.ndarray:
     return (ground - greys) / (level + np.float32(_LEVEL))
 
 
-def _longest(amount: np.ndarray) -> tuple[float, tuple[int, int, int, int]]:
-    """Diagonal times amount of the longest region, and its box.
+def _longest(amount: np.ndarray) -> tuple[float, Region | None]:
+    """Diagonal times amount of the longest region, and that region.
 
     Half of what stands out most is a region, and more than is exceeded by chance: where a window sees nothing but
     noise, half of its top hangs together all over the picture.
     """
     top = float(np.percentile(amount, 99.7))
-    found = 0.0, (0, 0, 0, 0)
+    found: tuple[float, Region | None] = 0.0, None
     if top < FAINT / 2:
         return found
     for region in regions(amount > max(0.5 * top, noise_of(amount))):
-        score = 0.0 if _is_frame(region, amount.shape) else _score(region, amount)
+        around = _on_border(region, amount.shape) > _FRAME
+        score = 0.0 if around else _score(region, amount)
         if region.area >= 12 and score > found[0]:
-            found = score, region.box
+            found = score, region
     return found
 
 
-def _is_frame(region: Region, shape: tuple[int, ...]) -> bool:
-    """Whether a region lies along most of the border."""
+def _on_border(region: Region, shape: tuple[int, ...]) -> float:
+    """How much of the border a region lies on, as a share."""
     height, width = shape
     on_it = (region.rows % (height - 1) == 0) | (region.columns % (width - 1) == 0)
-    return bool(on_it.sum() > _FRAME * 2 * (height + width - 2))
+    return float(on_it.sum() / (2 * (height + width - 2)))
 
 
 def _score(region: Region, amount: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from sloy.data.handwriting.regions import Region, regions, stroke_width
 _SPECK = 0.22  # of the largest mark's length: what is smaller is dust
 _PART = 0.6  # of the tallest mark's height: what is lower may be part of another
 _NEAR = 0.35  # of its height: how far a part may be
+_BROKEN = 0.1  # likewise of one as tall: else it is of the next line
 _PALER, _WIDER = 0.6, 2.2  # than the strongest mark's ink and strokes
 _EDGE = 0.05  # of the shorter side
 MOST = 100  # marks of a picture
@@ -104,10 +105,12 @@ def _put_together(found: list[Region]) -> list[list[Region]]:
         for other in joined:
             wide = _around(other)
             height = wide[2] - wide[0]
-            if box[2] - box[0] > _PART * height and not _over(box, wide):
+            tall, over = box[2] - box[0] > _PART * height, _over(box, wide)
+            if tall and not over:
                 continue
             apart = _apart(group[0], other)
-            if apart < gap and apart <= _NEAR * height * (1 if _over(box, wide) else 0.35):
+            near = _BROKEN if tall else _NEAR if over else 0.35 * _NEAR
+            if apart < gap and apart <= near * height:
                 best, gap = other, apart
         if best is None:
             joined.append(group)

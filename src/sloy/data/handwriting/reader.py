@@ -14,6 +14,7 @@ from sloy.data.handwriting.ink import filled, find_ink
 from sloy.data.handwriting.marks import Mark, find_marks, mark_of
 from sloy.data.handwriting.regions import stroke_width
 from sloy.data.handwriting.sample import centred, varied
+from sloy.data.handwriting.sheet import sheet
 from sloy.data.images import decode, picture_files, quiet
 from sloy.data.pictures import OfPictures, numbers
 from sloy.errors import FileFormatError, InvalidArgument
@@ -274,9 +275,14 @@ def usual_reader(
     return HandwritingReader() if digits and alike else None
 
 
-def _marks(picture: Image) -> tuple[list[Mark], bool]:
-    """The marks of a picture, and whether they are light; small ones are looked at closer."""
+def _marks(picture: Image, frames: int = 4) -> tuple[list[Mark], bool]:
+    """The marks of a picture, within up to `frames` frames, and whether they are light; small ones looked at closer."""
     looked_at, scale = _at_work_size(picture)
+    if frames and (within := sheet(np.asarray(looked_at))) is not None:
+        top, left, bottom, right = (round(edge / scale) for edge in within)
+        marks, light = _marks(picture.crop((left, top, right, bottom)), frames - 1)
+        if marks:
+            return marks, light
     ink = find_ink(np.asarray(looked_at))
     marks = find_marks(ink.mask(), ink.amount)
     if (shape := filled(np.asarray(looked_at), ink)) is not None:
