@@ -223,7 +223,7 @@ class Report:
             same = {n: one[n] for n in ("severity", "since", "cured", "layer", "under")}
             said = Sentence.of_json(one["said"]) if "said" in one else Sentence(one["sentence"])
             measured = float("nan") if one["measured"] is None else float(one["measured"])
-            own = {
+            own: dict[str, Any] = {
                 f"own_{name}": tuple(one[name])
                 for name in ("causes", "remedies")
                 if name in one and tuple(one[name]) != getattr(rule, name)
