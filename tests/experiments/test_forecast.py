@@ -14,8 +14,10 @@ import sloy
 from command_line import exit_code
 from sloy import text
 from sloy.errors import InvalidOption
-from sloy.experiments import Experiment, Forecast, forecast
+from sloy.experiments import Experiment, Forecast
 from sloy.experiments.opening import opened, rate_range
+from sloy.experiments.to_beat import _score
+from sloy.language import sentence
 
 SMALL: dict[str, Any] = {"target": "kind", "network": "mlp", "epochs": 3}
 
@@ -137,9 +139,9 @@ def test_one_sample_is_no_certainty() -> None:
     """Of 1 right of 1, and of 0, the interval is Wilson's: z² / (1 + z²) wide; of one error there is none."""
     labels = sloy.Dataset(np.zeros((1, 2), np.float32), np.array([0]), ["a", "b"])
     wide = 1.959964**2 / (1 + 1.959964**2)
-    right = forecast._score("x", np.array([[0.9, 0.1]]), labels)
+    right = _score(sentence("x"), np.array([[0.9, 0.1]]), labels)
     assert (right.value, right.low, right.high) == pytest.approx((1, 1 - wide, 1))
-    wrong = forecast._score("x", np.array([[0.1, 0.9]]), labels)
+    wrong = _score(sentence("x"), np.array([[0.1, 0.9]]), labels)
     assert str(wrong) == "0.00 %  (0.00 to 79.35 %)"
     numbers = sloy.Dataset(np.zeros((1, 2), np.float32), np.array([3.0]))
-    assert str(forecast._score("x", np.array([[1.0]]), numbers)).startswith("2  (of one sample")
+    assert str(_score(sentence("x"), np.array([[1.0]]), numbers)).startswith("2  (of one sample")

@@ -17,7 +17,10 @@ from sloy.graph.threefry import make_key, permutation
 from sloy.inspection.plane import Window
 from sloy.text import shown
 
-FINE, COARSE = 80, 50  # points of the plane along each side: of the answer (live.js has it too), of a unit
+FINE, COARSE = (
+    80,
+    50,
+)  # points of the plane along each side: of the answer (live.js has it too), of a unit
 MOST = 2_000  # samples of a scene
 MOST_CLASSES = 10
 MOST_CATEGORIES = 20  # of a column

@@ -6,7 +6,6 @@ import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,71 +14,27 @@ import numpy as np
 from sloy import text
 from sloy.arguments import function
 from sloy.data import Dataset
-from sloy.data.nearest import Nearest
 from sloy.data.quality import Quality, quality
 from sloy.data.tables.table import of_index
 from sloy.engines import Engine
 from sloy.errors import InvalidOption
-from sloy.experiments import baselines
 from sloy.experiments.events import Listener, Opened
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.run_folder import VERSION
-from sloy.experiments.sources import Loaded
 from sloy.experiments.sources.base import Row
-from sloy.experiments.sources.table_loaded import LoadedTable, network_of
-from sloy.graph.threefry import make_key, permutation
-from sloy.language import Sentence, sentence
-from sloy.layers import Dense, Dropout, Flatten
+from sloy.experiments.sources.table_loaded import LoadedTable
+from sloy.experiments.to_beat import Score, scores_of
+from sloy.layers import Dense, Dropout
 from sloy.machine import versions
-from sloy.metrics.intervals import from_to, mean_interval, wilson
 from sloy.model.origin import from_origin
-from sloy.problem import Network
 from sloy.training.history import Row as Epoch
 from sloy.training.run import Callback, Run
 from sloy.zoo import PRESETS
 
 TIMED = 12  # steps of an epoch that is timed
 EPOCHS = 4  # of them, the first of which compiles
-NEAREST = 5_000  # samples that neighbours are looked for among
-TOLD = 2_000  # samples that simpler answers are measured on
-LINEAR = (20_000, 1_500)  # samples and steps of the linear model
 ABOUT = {"tabular": "networks with embeddings of numbers, trained together and averaged"}
-
-
-@dataclass(frozen=True)
-class Score:
-    """How good simpler answers are.
-
-    Attributes
-    ----------
-    said : Sentence
-        What they are.
-    figure : "accuracy" or "rmse"
-    value, low, high : float
-        And its 95 % interval: of an accuracy Wilson's, of an error that of its mean square by Student.
-    samples : int
-        That they were measured on.
-    """
-
-    said: Sentence
-    figure: str
-    value: float
-    low: float
-    high: float
-    samples: int
-
-    @property
-    def name(self) -> str:
-        """What they are, in English."""
-        return self.said.text.format(**self.said.values)
-
-    def __str__(self) -> str:
-        if self.figure == "accuracy":
-            return f"{text.percent(self.value)}  ({from_to(self.low, self.high)})"
-        if not isfinite(self.high):
-            return f"{text.number(self.value)}  (of one sample: no interval)"
-        return f"{text.number(self.value)}  ({text.number(self.low, 3)} to {text.number(self.high, 3)})"
 
 
 @dataclass(frozen=True)
@@ -272,7 +227,11 @@ def plan(
     opening = opened(experiment, Path(), engine=engine, threads=threads, tell=listener)
     read = time.perf_counter() - began
     return Forecast(
-        opening, quality_of(opening), _scores(opening), seconds_of(opening, read), words
+        opening,
+        quality_of(opening),
+        scores_of(opening, _parts_of(opening)),
+        seconds_of(opening, read),
+        words,
     )
 
 
@@ -301,63 +260,6 @@ def quality_of(opening: Opened) -> Quality:
     reader = loaded.table.reader
     constant = [name for name, why in loaded.table.left_out.items() if "one value" in why]
     return quality(train, parts, reader.parts, codes=len(reader.classes), constant=constant)
-
-
-# --- what there is to beat ------------------------------------------------------------------------
-
-
-def _scores(opening: Opened) -> tuple[Score, ...]:
-    """Always the same answer, a linear model, nearest neighbours; on samples kept apart where there are some."""
-    loaded, parts = opening.loaded, _parts_of(opening)
-    train = parts["train"]
-    told = parts.get("test", parts.get("validate"))
-    if told is None:
-        train, told = train.split(0.2, opening.recipe.seed)
-    told = _some(told, TOLD)
-    some = _some(train, NEAREST)
-    codes = 0 if not isinstance(loaded, LoadedTable) else len(loaded.table.reader.classes)
-    same = np.tile(baselines.usual(train), (len(told), 1))
-    scores = [_score(sentence("always the same"), same, told)]
-    learned = replace(loaded, train=train, validation=None)
-    rows, steps = LINEAR
-    linear = baselines.linear_model(
-        _linear_network(learned), learned, opening.engine, rows=rows, steps=steps
-    )
-    scores.append(_score(sentence("linear model"), linear.predict_proba(told.x), told))
-    if isinstance(some.x, np.ndarray):
-        near = Nearest(some.x, some.y, classes=train.classes, codes=codes)
-        said = sentence(
-            "{near} nearest of {all}",
-            near=min(near.neighbours, len(some)),
-            all=text.count(len(some)),
-        )
-        scores.append(_score(said, near(told.x), told))
-    return tuple(scores)
-
-
-def _linear_network(loaded: Loaded) -> Network:
-    if isinstance(loaded, LoadedTable):
-        return network_of(loaded, (), 0.0)
-    shape, outputs = loaded.train.sample_shape, loaded.train.classes or 1
-    flat = [] if len(shape) == 1 else [Flatten()]
-    return Network(shape, [*flat, Dense(outputs)])
-
-
-def _some(data: Dataset, count: int) -> Dataset:
-    if len(data) <= count:
-        return data
-    return data.take(np.sort(permutation(len(data), make_key(0, "some"))[:count]))
-
-
-def _score(said: Sentence, answers: np.ndarray, data: Dataset) -> Score:
-    """Accuracy, or the root of the mean squared error, and its interval."""
-    n = len(data)
-    if data.has_labels:
-        right = int((answers.argmax(1) == data.y).sum())
-        return Score(said, "accuracy", right / n, *wilson(right, n), n)
-    squares = np.square(answers[:, 0].astype(np.float64) - data.y.reshape(n, -1)[:, 0])
-    root, low, high = (max(end, 0.0) ** 0.5 for end in mean_interval(squares))
-    return Score(said, "rmse", root, low, high, n)
 
 
 # --- time -----------------------------------------------------------------------------------------
