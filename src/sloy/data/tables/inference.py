@@ -177,9 +177,8 @@ def _examples(texts: Mapping[str, Found]) -> str:
         known = dates.formats_of(*found.profile.odd_words())[:2]
         partly = ", ".join(f"{many(count, 'cell')} as {format}" for count, format in known)
         return (
-            f"; column `{name}` holds {examples}, …: it looks like dates, which no one format reads"
-            f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y' (strftime's"
-            " codes), or write all in one way; or"
+            f"; column `{name}` holds {different[0]!r}, it looks like dates, which no one format reads"
+            f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y', or"
         )
     if several := numbers_with_units(found.profile):
         return f"; column `{name}` holds {several}: convert them to one unit; or"
@@ -276,7 +275,9 @@ def _refusal(names: Sequence[str], most: int, what: str, more_of_it: str) -> str
     columns = "column" if len(names) == 1 else "columns"
     options = " ".join(f"--ignore {_quoted(name)}" for name in names[:most])
     beside = (
-        f", or keep it beside the predictions with --id {_quoted(names[0])}" if more_of_it else ""
+        f", or keep it beside the predictions with --id {_quoted(names[0])}"
+        if more_of_it and "--date" not in more_of_it
+        else ""
     )
     return (
         f"{columns} {what}: {listed}{more}{more_of_it or ';'} leave out with {options}{' …' if more else ''}"

@@ -22,6 +22,7 @@ from sloy.data.archives import is_workbook
 from sloy.data.other_kinds import other_kind
 from sloy.data.tables import parquet_child, workbook_child
 from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
+from sloy.data.tables.numerals import decimal_point
 from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.files.apart import asked
@@ -85,6 +86,12 @@ class Source(ABC):
             waiting, count = [joined.slice(whole)], count - whole
         if count:
             yield polars().concat(waiting)
+
+    def decimal_point(self) -> str:
+        """The decimal point of the texts, "." or ",", where the first rows leave no doubt; else nothing."""
+        first = next(self.frames(self.names), None)
+        texts = () if first is None else (s for s in first if s.dtype == polars().String)
+        return decimal_point(texts)
 
 
 @dataclass(frozen=True, eq=False)

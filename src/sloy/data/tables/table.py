@@ -16,18 +16,14 @@ from sloy.data.tables.dates import EXCEL
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.lines import SEPARATORS
-from sloy.data.tables.numerals import decimal_point
 from sloy.data.tables.opening import lines_with
 from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, TextTable, is_table, open_table
-from sloy.data.tables.target import (
-    Target,
-    moments_of,
-)
+from sloy.data.tables.target import Target, moments_of
 from sloy.data.tables.targets import make_targets, target_names
-from sloy.data.tables.values import DECIMALS, LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE, polars
+from sloy.data.tables.values import DECIMALS, LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
 from sloy.text import many, meant, shown
 
@@ -134,11 +130,10 @@ def load_table(
     numeric : sequence of str
         Columns of numbers, whatever else stands in them; words are taken as missing.
     dates : sequence of str, or mapping of str to str
-        Columns of dates, ``"day"`` or ``"day=%d/%m/%y"`` with the format in strftime's codes, ``"day=excel"`` of days
+        Columns of dates, ``"day"`` or ``"day=%d/%m/%y"`` with the format in strftime's codes or ``excel``, of days
         counted from 1900; or column → format, where an empty one is found.
     decimal : ".", "," or "auto"
-        The decimal point of numbers in texts; "auto" finds it in each column, and where a column may be read in two
-        ways, in the others.
+        The decimal point of numbers in texts; "auto" finds it in each column, or in the others where it may be either.
     missing : sequence of str
         More words, or numbers such as ``"-999"``, that stand for a missing value.
     split : str, optional
@@ -180,7 +175,7 @@ def load_table(
     table = open_table(source, separator)
     hints = _hints(categorical, numeric, dates, decimal, missing)
     if not hints.decimal:
-        hints = replace(hints, elsewhere=_decimal_point(table))
+        hints = replace(hints, elsewhere=table.decimal_point())
     ids = sequence("load_table", "ids", ids, str)
     by = Split.of(split) if split is not None else None
     targets = target_names(table, target)
@@ -257,13 +252,6 @@ def of_index(name: str) -> str:
     return f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
 
 
-def _decimal_point(table: Source) -> str:
-    """The decimal point of the texts of a table, where its first rows leave no doubt."""
-    first = next(table.frames(table.names), None)
-    texts = [] if first is None else [s for s in first if s.dtype == polars().String]
-    return decimal_point(texts)
-
-
 def _moments(y: np.ndarray) -> tuple[Any, Any]:
     """Mean and deviation of numbers (N,); tuples of them of (N, K)."""
     found = [moments_of(column) for column in y.reshape(len(y), -1).T]
@@ -300,8 +288,7 @@ def _hints(
     for name, format in given.items():
         if format and "%" not in format and format != EXCEL:
             raise InvalidArgument(
-                f"{where}: the format {format!r} of the dates {name!r} has none of strftime's codes, such as %d.%m.%Y,"
-                f" and is not {EXCEL!r} for days counted from 1900."
+                f"{where}: the format {format!r} of dates {name!r} is not {EXCEL!r} and has none of strftime's codes."
             )
     words = tuple(word.strip() for word in sequence(where, "missing", missing, str))
     return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), missing=words)
