@@ -150,7 +150,7 @@ def farthest(values: np.ndarray) -> tuple[int, float] | None:
     Examples
     --------
     >>> farthest(np.append(np.linspace(0, 10, 50), 5005.0))
-    (50, 1000.0)
+    (50, 979.98)
     """
     finite = values[np.isfinite(values)]
     if len(finite) < FAR:
