@@ -195,6 +195,15 @@ def reason(error: BaseException, most: int = 200) -> str:
     return shortened(_LONG_WORD.sub(lambda found: f"{found[0][:79]}…", words), most)
 
 
+def is_number(word: str) -> bool:
+    """Whether a word is one of a number, as Python reads them: 3, -0.5, 1e6, nan."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def size(number: int | float) -> str:
     """Bytes in the unit that fits: 512 B, 1.5 kB, 98 MB, 1.2 GB (powers of 1000)."""
     for unit in UNITS[:-1]:

@@ -15,7 +15,7 @@ from PIL import Image
 from sloy.data import picture_folder
 from sloy.data.listing import list_pictures
 from sloy.data.other_kinds import doubts, other_kind
-from sloy.data.tables import load_table, of_pixels
+from sloy.data.tables import load_table, of_pixels, open_table
 from sloy.errors import FileFormatError, InvalidArgument, InvalidOption
 from sloy.experiments.sources import source_of
 
@@ -37,18 +37,30 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as packed:
         packed.add(tmp_path / "x.npy", "x.npy")
     (tmp_path / "broken.zip").write_bytes(b"PK\3\4" + bytes(30))
+    (tmp_path / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    (tmp_path / "shop.db").write_bytes(b"SQLite format 3\0" + bytes(600))
+    (tmp_path / "frame.feather").write_bytes(b"ARROW1\0\0" + bytes(600))
+    with zipfile.ZipFile(tmp_path / "sheet.ods", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "<x/>")
     said = {
         "x.npy": "holds an array",
         "mnist.npz": r"holds arrays \(NumPy: x_train, y_train\); in Python `sloy.fit\(network, \(x, y\)\)`",
         "svhn.mat": "is a MATLAB file; `scipy.io.loadmat`",
         "data_batch_1": "is a Python pickle, which is not read",
-        "set.zip": r"is an archive \(ZIP\); unpack it",
+        "set.zip": r"is an archive \(ZIP\) of 1 file \(cat/0.png\); unpack it",
         "set.tar.gz": r"is an archive \(tar\); unpack it",
+        "old.xls": "is an old file of Office",
+        "shop.db": r"is a database \(SQLite\)",
+        "frame.feather": r"is a file of Arrow \(Feather\)",
+        "sheet.ods": "is a file of OpenDocument",
         "broken.zip": r"is an archive \(ZIP\), and damaged",
     }
     for name, words in said.items():
         with pytest.raises(InvalidArgument, match=words):
             source_of(str(tmp_path / name))
+        with pytest.raises(FileFormatError, match=words):
+            open_table(tmp_path / name)
     (tmp_path / "plain.csv").write_text("a,b\n1,2\n")
     assert other_kind(tmp_path / "plain.csv") is None
 

@@ -115,6 +115,39 @@ def test_polars_and_pandas_give_the_same():
     assert np.array_equal(one.predict(plain), two.predict(other))
 
 
+class Foreign:
+    """Columns, or one, as other libraries hand them over: by Arrow's stream alone."""
+
+    def __init__(self, held, **also):
+        self.held = held
+        vars(self).update(also)
+
+    def __len__(self):
+        return len(self.held)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.held.__arrow_c_stream__(requested_schema)
+
+
+def test_columns_of_other_libraries_and_mappings():
+    cells = {"size": SIZE, "color": COLORS[COLOR].tolist()}
+    frame = pl.DataFrame(cells)
+    kind = pl.Series(np.where(SIZE + COLOR > 1, "dear", "cheap"))
+    foreign = Foreign(frame, schema="as pyarrow names it")
+    nets = [
+        sloy.Classifier(**QUICK, epochs=2).fit(x, y)
+        for x, y in ((frame, kind), (cells, kind.to_list()), (foreign, Foreign(kind)))
+    ]
+    answers = [net.predict_proba(x) for net, x in zip(nets, (frame, cells, foreign), strict=True)]
+    assert nets[2].feature_names_in_.tolist() == ["size", "color"]
+    assert np.array_equal(answers[0], answers[1])
+    assert np.array_equal(answers[0], answers[2])
+    table = sloy.data.load_table(Foreign(frame.with_columns(kind=kind), schema=""), "kind")
+    assert table.reader.names == ("size", "color")
+    with pytest.raises(InvalidArgument, match="differ in length"):
+        sloy.Classifier().fit({"a": [1.0, 2.0], "b": [1.0]}, ["x", "y"])
+
+
 def test_figures_are_those_of_the_rows_that_are_trained_on():
     net = sloy.Regressor(**QUICK, validation_fraction=0.5, epochs=1).fit(FRAME, PRICE)
     (size,) = (c for c in net.model_.reader.columns if c.name == "size")

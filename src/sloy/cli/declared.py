@@ -63,7 +63,10 @@ class _Once(argparse.Action):
     ) -> None:
         if hasattr(namespace, self.dest):
             before = getattr(namespace, self.dest)
-            parser.error(f"argument {option_string}: is given twice, {before!r} and {values!r}")
+            parser.error(
+                f"argument {option_string}: is given twice, {before!r} and {values!r}; several in one word:"
+                f" {option_string} {before},{values}"
+            )
         setattr(namespace, self.dest, values)
 
 

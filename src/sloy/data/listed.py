@@ -15,7 +15,7 @@ from sloy.data.listing_words import few
 from sloy.data.other_kinds import BOXES, other_kind
 from sloy.data.parts import TRAIN, WORDS
 from sloy.errors import FileFormatError
-from sloy.text import many, shown
+from sloy.text import is_number, many, shown
 
 LABEL_COLUMNS = ("label", "class", "category", "target", "species", "breed")
 PART_COLUMNS = ("split", "part", "subset", "set")
@@ -245,15 +245,7 @@ def _says_more(rows: Sequence[Sequence[str]], one: int, other: int) -> bool:
     }
     mine, theirs = {a for a, _ in pairs}, {b for _, b in pairs}
     alike = len(pairs) == len(mine) == len(theirs)
-    return alike and all(map(_is_number, theirs)) and not any(map(_is_number, mine))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return alike and all(map(is_number, theirs)) and not any(map(is_number, mine))
 
 
 def _named(cell: str) -> str:

@@ -9,9 +9,12 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from sloy.data.archives import ZIP, is_workbook, members, packed_table
 from sloy.data.formats import is_picture_name
+from sloy.text import many
 
 _ARRAYS = "in Python `sloy.fit(network, (x, y))` takes arrays"
+_FRAMES = "`pandas.read_{}` reads it, and `to_csv` keeps it as a table that is read"
 _HEADS = (  # what a file begins with → what it is
     (b"\x93NUMPY", f"holds an array (NumPy); {_ARRAYS}"),
     (b"\x89HDF", f"is an HDF5 file, which is not read; read its arrays with h5py, and {_ARRAYS}"),
@@ -20,9 +23,23 @@ _HEADS = (  # what a file begins with → what it is
     (b"Rar!", "is an archive (RAR); unpack it, and name the folder"),
     (b"BZh", "is packed by bzip2; unpack it"),
     (b"\xfd7zXZ", "is packed by xz; unpack it"),
+    (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        "is an old file of Office (.xls); save its sheet as .xlsx or CSV",
+    ),
+    (
+        b"SQLite format 3\0",
+        "is a database (SQLite); `sqlite3 -header -csv FILE 'select * from TABLE'` writes it",
+    ),
+    (b"ARROW1\0\0", f"is a file of Arrow (Feather); {_FRAMES.format('feather')}"),
+    (
+        b"Obj\1",
+        "is a file of Avro, which is not read; `polars.read_avro` reads it, and `write_csv` keeps it",
+    ),
+    (b"$FL2", f"is a file of SPSS; {_FRAMES.format('spss')}"),
+    (b"<stata_dta>", f"is a file of Stata; {_FRAMES.format('stata')}"),
 )
 _PACKED = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-_MEMBERS = 1 << 12  # of an archive, that are looked at
 _LOOKED_AT = 64  # files of a folder
 _MASKS = frozenset(
     {"mask", "masks", "segmentation", "segmentations", "segmentationclass", "annotations", "labels"}
@@ -53,7 +70,7 @@ def other_kind(path: Path, *, tables: bool = False) -> str | None:
     for begins, words in _HEADS:
         if head.startswith(begins):
             return words
-    if head.startswith(b"PK\3\4"):
+    if head.startswith(ZIP):
         return _of_zip(path, tables=tables)
     if head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5" and head[2:3]:
         return f"is a Python pickle, which is not read: it could run anything; load what is yours, and {_ARRAYS}"
@@ -63,19 +80,22 @@ def other_kind(path: Path, *, tables: bool = False) -> str | None:
 def _of_zip(path: Path, *, tables: bool) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in itertools.islice(archive.infolist(), _MEMBERS)]
+            names = members(archive)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError):
         return "is an archive (ZIP), and damaged"
     if names and all(name.endswith(".npy") for name in names):
         arrays = [name.removesuffix(".npy")[:40] for name in names]
         listed = ", ".join(arrays[:8]) + (", …" if len(arrays) > 8 else "")
         return f"holds arrays (NumPy: {listed}); {_ARRAYS}"
-    if any(name.startswith("xl/") for name in names):
+    if "content.xml" in names and "mimetype" in names:
+        return "is a file of OpenDocument; save its sheet as CSV"
+    if is_workbook(path):
         return None if tables else "is an Excel file; save its sheet as CSV"
-    own = [name for name in names if not name.endswith("/") and not name.startswith("__MACOSX")]
-    if tables and len(own) == 1 and not is_picture_name(own[0]):
+    if tables and packed_table(names) is not None:
         return None
-    return "is an archive (ZIP); unpack it, and name the folder, or the file in it"
+    shown = ", ".join(name[:40] for name in names[:4]) + (", …" if len(names) > 4 else "")
+    inside = f"{many(len(names), 'file')} ({shown})"
+    return f"is an archive (ZIP) of {inside}; unpack it, and name the folder, or the file in it"
 
 
 def said_of_files(folder: Path) -> str:

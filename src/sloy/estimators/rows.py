@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from datetime import date, time, timedelta
 from math import prod
 from typing import Any
@@ -13,7 +14,8 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from sloy.arguments import level_of_user
 from sloy.data.sparse import SparseRows
 from sloy.data.tables.remarks import Remarks
-from sloy.data.tables.sources import FrameTable, open_table
+from sloy.data.tables.sources import FrameTable, is_frame, open_table
+from sloy.data.tables.values import polars
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.spec import Shape
 from sloy.text import shown
@@ -35,7 +37,7 @@ def read_rows(
     ----------
     estimator : BaseEstimator
         With `reset` it learns ``n_features_in_`` and ``feature_names_in_``, else they are checked.
-    X : array of rows (N, d), DataFrame, sparse matrix, or array (N, …) of three or more axes
+    X : array of rows (N, d), DataFrame, mapping of columns, sparse matrix, or array (N, …) of three or more axes
     reset : bool
     as_table : bool, optional
         Whether rows are to be a table. By default they are one where they hold more than plain numbers: words, dates,
@@ -48,6 +50,10 @@ def read_rows(
         raise InvalidArgument(
             f"{name} requires y to be passed, but the target y is None."  # as scikit-learn says it
         )
+    if isinstance(X, Mapping) or (is_frame(X) and not _is_frame(X)):
+        found = open_table(X)
+        assert isinstance(found, FrameTable)
+        X = found.frame
     if _is_frame(X):
         _check_names(name, list(map(str, X.columns)))
     rows: Rows
@@ -75,6 +81,8 @@ def plain_targets(where: str, y: Any) -> Any:
     """
     module, dtype = type(y).__module__.partition(".")[0], getattr(y, "dtype", None)
     gaps = False
+    if module not in ("polars", "pandas") and hasattr(y, "__arrow_c_stream__"):
+        y, module = polars().Series(y) if not is_frame(y) else polars().DataFrame(y), "polars"
     if module == "polars":
         gaps, y = getattr(y, "has_nulls", lambda: False)(), y.to_numpy()
     elif module == "pandas" and dtype is not None and not isinstance(dtype, np.dtype):

@@ -15,6 +15,7 @@ from sloy.inspection.style import GREY, new_figure, styled
 from sloy.language import say
 from sloy.layers import Dense
 from sloy.model import Model
+from sloy.text import is_number
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -256,17 +257,13 @@ def _class_names(
         return ()
     if class_names is None:
         names = decider.names
-        return tuple(say("class {name}", name=n) if _is_number(n) else n for n in names)
+        return tuple(say("class {name}", name=n) if is_number(n) else n for n in names)
     given = sequence(where, "class_names", class_names, str)
     if len(given) != len(decider.names):
         raise InvalidArgument(
             f"{where}: `class_names` has {len(given)} names for {len(decider.names)} classes."
         )
     return given
-
-
-def _is_number(name: str) -> bool:
-    return name.removeprefix("-").replace(".", "", 1).isdigit()
 
 
 def _input_names(names: Sequence[str] | None, known: Any) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import io
 import zipfile
 from collections.abc import Callable
@@ -490,6 +491,9 @@ BESIDE = {
     "sep": ("sep=;\n" + PLAIN.replace(",", ";")).encode(),
     "sep with a mark": b"\xef\xbb\xbfsep=;\r\n"
     + PLAIN.replace(",", ";").replace("\n", "\r\n").encode(),
+    "sep, a comment and CR": ("sep=;\n# exported\n" + PLAIN.replace(",", ";"))
+    .replace("\n", "\r")
+    .encode(),
     "comments": ("# exported\n# on Monday, at noon\n" + PLAIN).encode(),
 }
 
@@ -502,12 +506,16 @@ def zipped(content: bytes, *names: str) -> bytes:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("name", [*BESIDE, "zip"])
-def test_files_as_programs_write_them(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [*BESIDE])
+@pytest.mark.parametrize("packed", ["", "zip", "gzip"])
+def test_files_as_programs_write_them(name: str, packed: str, tmp_path: Path) -> None:
     (tmp_path / "plain.csv").write_text(PLAIN)
-    (tmp_path / "t.csv").write_bytes(
-        zipped(PLAIN.encode(), "t.csv") if name == "zip" else BESIDE[name]
-    )
+    content = BESIDE[name]
+    if packed == "zip":
+        content = zipped(content, "t.csv")
+    elif packed == "gzip":
+        content = gzip.compress(content)
+    (tmp_path / "t.csv").write_bytes(content)
     ours, plain = (load_table(tmp_path / file, "y") for file in ("t.csv", "plain.csv"))
     assert ours.reader == plain.reader
     assert np.array_equal(ours.train.x, plain.train.x)
@@ -515,10 +523,10 @@ def test_files_as_programs_write_them(name: str, tmp_path: Path) -> None:
 
 def test_archives_of_several_files_and_damaged_ones(tmp_path: Path) -> None:
     (tmp_path / "t.zip").write_bytes(zipped(PLAIN.encode(), "a.csv", "b.csv"))
-    with pytest.raises(FileFormatError, match=r"holds 2 files \(a.csv, b.csv\)"):
+    with pytest.raises(FileFormatError, match=r"archive \(ZIP\) of 2 files \(a.csv, b.csv\)"):
         load_table(tmp_path / "t.zip", "y")
     (tmp_path / "bad.zip").write_bytes(b"PK\x03\x04" + bytes(200))
-    with pytest.raises(FileFormatError, match="damaged archive"):
+    with pytest.raises(FileFormatError, match=r"archive \(ZIP\), and damaged"):
         load_table(tmp_path / "bad.zip", "y")
 
 

@@ -162,7 +162,7 @@ def test_a_mark_before_a_quoted_target(tmp_path: Path) -> None:
         (
             ["a", "y"],
             lambda i: [5, PRICE[i]],
-            r"to predict `y` from: `a` \(one value in all training rows",
+            r"to predict the target `y` from: column `a` \(one value in all training rows",
         ),
         (
             ["y"],

@@ -163,7 +163,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "300 different values in 300 rows",
     ),
     "text": ({"c": [f"word {i}" for i in range(N)]}, {}, "free text or identifiers: 'c'"),
-    "nothing left": ({"a": [1] * N, "b": [2] * N}, {}, "no column is left to predict `price` from"),
+    "nothing left": (
+        {"a": [1] * N, "b": [2] * N},
+        {},
+        "no column is left to predict the target `price` from",
+    ),
     "task": ({}, {"task": "guess"}, r"`task` \(='guess'\) must be one of auto"),
     "test": ({}, {"test": 1.0}, r"`test` \(=1.0\) must be"),
     "validation": ({}, {"validation": -0.1}, r"`validation` \(=-0.1\) must be"),

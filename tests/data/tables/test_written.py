@@ -135,3 +135,98 @@ def test_numbers_that_may_stand_for_nothing_are_named() -> None:
     assert kinds({"w": [*map(str, range(100)), "99", "99"]})[2] == []  # among others
     stamps = [f"202401{d:02d}0{d % 9}3000" for d in range(1, 29)]
     assert "look like moments" in kinds({"w": stamps})[2][0]
+
+
+def between(low: float, high: float, digits: int = 0) -> list[str]:
+    """300 numbers, evenly spread, in no order."""
+    found = np.random.default_rng(3).permutation(np.linspace(low, high, 300))
+    return [f"{v:.{digits}f}" for v in found]
+
+
+@pytest.mark.parametrize(
+    ("cells", "mark", "why"),
+    [
+        ([*between(0, 5000), "-999"], "-999 in 1 cell", "the only number below 0"),
+        ([*between(0, 8000), "9999"], "9999 in 1 cell", "apart from all others"),
+        ([*between(-3000, -200), "-9999"], "-9999 in 1 cell", "apart from all others"),
+        ([*between(-5001.5, 5001.7, 2), "-999"], "-999 in 1 cell", "the only whole number;"),
+        ([*between(-5001.5, 5001.7, 2), "-999", "-999"], "-999 in 2 cells", "the only whole numbers"),
+        ([*between(-5000, 5000), *["-999"] * 9], "-999 in", "more frequent than any other number"),
+    ],
+)  # fmt: skip
+def test_a_number_of_nines_within_a_wide_range_is_named(
+    cells: list[str], mark: str, why: str
+) -> None:
+    (note,) = [note for note in kinds({"w": cells})[2] if "may" not in note]
+    assert mark in note
+    assert why in note
+    value = mark.split()[0]
+    assert note.endswith(f"say --missing {value}")
+    columns, _, notes = kinds({"w": cells}, missing=(value,))
+    assert isinstance(columns["w"], Numeric)
+    assert columns["w"].missing
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        between(0, 8000), between(1, 999), between(0, 9999), between(-5000, 5000), between(0, 99.9, 1),
+        [*between(0, 12_000), "9999"], [f"{v:.2f}" for v in np.exp(np.linspace(0, 12, 300))],
+    ],
+)  # fmt: skip
+def test_numbers_of_nines_that_may_well_be_numbers(cells: list[str]) -> None:
+    assert kinds({"w": cells})[2] == []
+
+
+def test_a_number_of_nines_is_named_beside_odd_cells_too() -> None:
+    _, _, notes = kinds({"w": [*between(0, 5000), "-999", "n.a."]})
+    assert any("-999 in 1 cell is the only number below 0" in note for note in notes)
+
+
+# As Excel counts: https://support.microsoft.com/office/date-function (1 is 1 January 1900, 60 its 29 February).
+EXCEL = {
+    "1": (1900, 1, 1), "59": (1900, 2, 28), "61": (1900, 3, 1), "36526": (2000, 1, 1), "39448": (2008, 1, 1),
+    "45351": (2024, 2, 29),
+}  # fmt: skip
+
+
+def test_days_of_excel_by_a_hint() -> None:
+    days = moments(pl.Series(list(EXCEL)), "excel").dt.date().to_list()
+    assert days == [datetime.date(*day) for day in EXCEL.values()]
+    (time,) = moments(pl.Series([45351.75]), "excel").to_list()
+    assert time == datetime.datetime(2024, 2, 29, 18)
+    assert moments(pl.Series(["0", "-3", "2958466", "soon"]), "excel").to_list() == [None] * 4
+    stamps = [str(45_000 + 17 * k) for k in range(40)]
+    for name in ("order_date", "hiredAt", "Geburtsdatum", "дата"):
+        _, _, notes = kinds({name: stamps})
+        assert "Excel's days (45000 is 2023-03-15); if they are, say --date" in notes[0]
+    for name in ("price", "candidate_id", "holiday_pay"):
+        assert kinds({name: stamps})[2] == []
+    for cells in (stamps, list(map(int, stamps)), [*stamps[:38], "2024-05-01", "n.a."]):
+        columns, _, notes = kinds({"d": cells}, dates={"d": "excel"})
+        column = columns["d"]
+        assert isinstance(column, Date)
+        assert column.format == "excel"
+        assert [part for part, _, _ in column.parts] == ["year", "month", "day", "weekday"]
+        assert column_from_config(column.to_config()) == column
+        assert len(notes) == ("n.a." in cells)
+    with pytest.raises(InvalidArgument, match="the format 'excel' of dates does not read"):
+        kinds({"d": ["red", "blue"] * 9}, dates={"d": "excel"})
+
+
+def test_a_unit_of_one_and_of_several() -> None:
+    words = [f"{k} week{'s' * (k != 1)}" for k in range(9)] * 4
+    columns, _, notes = kinds({"w": words})
+    assert columns["w"].format.read(pl.Series(words[:3])).tolist() == [0, 1, 2]
+    assert notes == ["`w`: numbers with 'weeks' ('0 weeks' is 0)"]
+    never_one = [f"{k} days" for k in range(2, 40)]
+    column = kinds({"w": never_one})[0]["w"]
+    assert column.format.read(pl.Series(["1 day", "7 days", "3 dayz"])).tolist()[:2] == [1, 7]
+    assert isinstance(kinds({"w": ["5 m", "7 ms"] * 9})[0]["w"], Category)  # metres, milliseconds
+
+
+def test_words_with_commas_that_are_no_numbers_are_not_asked_about() -> None:
+    columns, _, notes = kinds({"w": [*map(str, range(100, 160)), "1,000+"]})
+    assert isinstance(columns["w"], Numeric)
+    assert "1 cell of 61 is no number ('1,000+'), taken as missing" in notes[0]

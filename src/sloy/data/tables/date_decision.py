@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,12 @@ from sloy.text import shown
 
 if TYPE_CHECKING:
     import polars as pl
+
+_RECENT = 10_000, 60_000  # 1927 to 2064, as Excel counts days
+_NAMES_OF_DATES = re.compile(
+    r"(?<![^\W\d_])(?:\w*(?<!candi)(?<!man)date|\w*datum|fecha|data$|giorno|tarih|дата|day|dt|dob|birthday|born|hired"
+    r"|joined|created|updated|modified|signed|opened|closed|expires|timestamp|日付|日期)(?![^\W\d_])"
+)
 
 
 def date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
@@ -60,7 +67,7 @@ def hinted_date(profile: Profile, format: str) -> Reading:
     if profile.typed == "date":
         return Reading("date")
     if format:
-        words = profile.odd_words()[0] if profile.odd else _digits(profile)
+        words = polars().concat([profile.odd_words()[0], _digits(profile)])
         if len(words) and dates.read_moments(words, format).null_count() == len(words):
             raise InvalidArgument(
                 f"column `{profile.name}` holds {listed(words[:3].to_list())}, which the format {shown(format)} of"
@@ -81,7 +88,8 @@ def hinted_date(profile: Profile, format: str) -> Reading:
 def _digits(profile: Profile) -> pl.Series:
     """The numbers as the digits that they are written in."""
     return polars().Series(
-        [f"{int(value)}" for value in sorted(profile.few)], dtype=polars().String
+        [f"{int(value)}" for value in sorted(profile.few) if np.isfinite(value)],
+        dtype=polars().String,
     )
 
 
@@ -108,9 +116,11 @@ def has_gaps(profile: Profile, format: str) -> bool:
 
 
 def look_like_days(profile: Profile) -> str:
-    """What all numbers may be: days of our time, or moments, their digits in a row; empty for others."""
-    if len(profile.few) <= FEW_STRAYS or any(v != int(v) for v in profile.few if np.isfinite(v)):
+    """What all numbers may be, and what to say then: days of our time, or moments, in digits; Excel's; or nothing."""
+    if len(profile.few) <= FEW_STRAYS or not all(map(np.isfinite, profile.few)):
         return ""
+    if any(v != int(v) for v in profile.few):
+        return _excel(profile)
     low, high = min(profile.few), max(profile.few)
     for format, example, unit in (
         ("%Y%m%d", "days (20240131)", 1),
@@ -120,5 +130,21 @@ def look_like_days(profile: Profile) -> str:
         if 19000101 * unit < low + 1 and high < 21010000 * unit:
             words = polars().Series([str(int(value)) for value in profile.few])
             if dates.moments(words, format).null_count() == 0:
-                return example
+                return f"{example}; if they are, say --date {profile.name}"
+    return _excel(profile)
+
+
+def _names_dates(name: str) -> bool:
+    """Whether one of the words of a column's name is one of dates: order_date, hiredAt, Datum."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return _NAMES_OF_DATES.search(words) is not None
+
+
+def _excel(profile: Profile) -> str:
+    """The same of days since 1900, with or without times, where the column's name is one of dates."""
+    low, high = profile.extremes.low[0][0], profile.extremes.high[0][0]
+    if _RECENT[0] <= low <= high <= _RECENT[1] and _names_dates(profile.name):
+        days = dates.moments(polars().Series([f"{low:.0f}"]), dates.EXCEL).dt.date()
+        said = f"Excel's days ({low:.0f} is {days[0]})"
+        return f"{said}; if they are, say --date {profile.name}={dates.EXCEL}"
     return ""

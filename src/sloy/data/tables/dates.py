@@ -42,6 +42,7 @@ BY_HINT = (
     "%Y%m%d%H%M%S",
     "%s",
 )  # of digits alone: numbers, unless the user says so
+EXCEL = "excel"  # days since 1899-12-30, by a hint; times are fractions
 PARTS = ("year", "month", "day", "weekday", "hour sin", "hour cos")
 _SAMPLE = 100  # words that formats are tried on first
 EARLIEST, LATEST = 1e8, 1e11  # seconds since 1970, that numbers may be: 1973 to 5138
@@ -51,11 +52,13 @@ PIVOT = 69  # two digits: 69 to 99 are of the 1900s, as in POSIX's strptime
 
 def has_day(format: str) -> bool:
     """Whether a format says the day, not the time alone."""
-    return not format or any(code in format for code in ("%Y", "%y", "%s"))
+    return not format or bool({"%Y", "%y", "%s"} & codes_of(format))
 
 
 def codes_of(format: str) -> set[str]:
     """The codes of a format: %d, %m, …"""
+    if format == EXCEL:
+        return {"%Y", "%m", "%d", "%H", "%M", "%S"}
     return set(re.findall(r"%[A-Za-z]", format))
 
 
@@ -72,8 +75,9 @@ def moments(series: pl.Series, format: str) -> pl.Series:
             series = series.dt.replace_time_zone(None)
         return series.cast(pl.Datetime("us"))
     text = cells(series)
-    if format == "%s":
-        seconds = _seconds(np.array(text.cast(pl.Float64, strict=False).to_numpy(), np.float64))
+    if format in ("%s", EXCEL):
+        numbers = np.array(text.cast(pl.Float64, strict=False).to_numpy(), np.float64)
+        seconds = _seconds(numbers) if format == "%s" else _of_excel(numbers)
         return (
             (pl.Series(seconds, nan_to_null=True) * 1e6)
             .cast(pl.Int64, strict=False)
@@ -134,6 +138,12 @@ def _seconds(values: np.ndarray) -> np.ndarray:
     for _ in range(3):
         values = np.where(np.abs(values) >= LATEST, values / 1000, values)
     return values
+
+
+def _of_excel(days: np.ndarray) -> np.ndarray:
+    """Excel's days as seconds since 1970 (N,), NaN before 1900 and after 9999; they count a 29 February 1900."""
+    good = (days >= 1) & (days < 2_958_466)
+    return np.where(good, np.round((days + (days < 60) - 25_569) * 86_400), np.nan)
 
 
 def parts_of(format: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +12,13 @@ import numpy as np
 from sloy.data.tables import dates, numerals
 from sloy.data.tables.date_decision import date_format, has_gaps, hinted_date, look_like_days
 from sloy.data.tables.numerals import (
+    CURRENCIES,
     DURATION,
     MULTIPLES,
     PERCENT,
     PLAIN,
     SCALES,
+    THOUSANDS,
     UNITS,
     NumberFormat,
 )
@@ -30,7 +32,7 @@ from sloy.data.tables.profile import (
     listed,
 )
 from sloy.data.tables.sources import Source, TextTable
-from sloy.data.tables.values import PLACEHOLDERS
+from sloy.data.tables.values import PLACEHOLDERS, polars
 from sloy.errors import InvalidArgument
 from sloy.text import many
 
@@ -66,13 +68,10 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
         return Reading("date")
     if profile.typed:
         return Reading("words", forced=profile.typed == "names")
-    commas = hints.decimal == "," and profile.pointed == profile.grouped > 0
-    if name in hints.numeric or commas:
-        numbers = _best_numbers(profile, hints, source)
-        if name in hints.numeric or numbers.share >= MOSTLY:
-            return _numeric(profile, numbers.format, written=name not in hints.numeric)
+    if name in hints.numeric:
+        return _numeric(profile, _best_numbers(profile, hints, source).format, hints, source)
     if not profile.odd:
-        return _codes(profile) or _numeric(profile, PLAIN, notes=_doubts(profile, hints, source))
+        return _codes(profile) or _numeric(profile, _of_plain(profile, hints), hints, source)
     numbers = _best_numbers(profile, hints, source)
     when = date_format(profile)
     if numbers.format.unit == DURATION and when and when[0] >= numbers.read:
@@ -80,10 +79,17 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
     if numbers.share < MOSTLY:
         _refuse_two_points(profile, hints)
     if numbers.share >= MOSTLY or _has_strays(profile, numbers):
-        return _codes(profile) or _numeric(profile, numbers.format)
+        return _codes(profile) or _numeric(profile, numbers.format, hints, source)
     if when and (when[0] >= MOSTLY * profile.cells or has_gaps(profile, when[1])):
         return Reading("date", date=when[1], notes=when[2])
     return Reading("words", notes=_mixture(profile, numbers))
+
+
+def _of_plain(profile: Profile, hints: Hints) -> NumberFormat:
+    """The format of plain numbers: with points between thousands where the table has decimal commas elsewhere."""
+    commas = (hints.decimal or hints.elsewhere) == ","
+    grouped = profile.may_be_thousands or not profile.pointed
+    return THOUSANDS if profile.text and commas and grouped else PLAIN
 
 
 @dataclass(frozen=True)
@@ -168,21 +174,47 @@ def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat
             raise InvalidArgument(
                 f"column `{profile.name}` holds {example!r} and numbers without a percent sign; write all in one way."
             )
-    ambiguous = ""
-    if not hints.decimal and numerals.are_ambiguous(odd):
-        if not isinstance(source, TextTable) or source.header.separator != ",":
-            example = next(word for word in odd if "," in word)
-            raise InvalidArgument(
-                f"column `{profile.name}` holds {example!r}, which may be a decimal comma or a mark between thousands;"
-                " say so with --decimal , or --decimal . (in Python `decimal=`)."
-            )
-        ambiguous = "."
+    likely = hints.decimal or _likely(profile, hints, source, units)
     found = numerals.formats_of(
-        *profile.odd_words(), units=units, decimal=hints.decimal, ambiguous=ambiguous
+        *profile.odd_words(), units=units, decimal=hints.decimal, likely=likely
     )
     if not found:
-        return NumberFormat(hints.decimal or ".", "." if hints.decimal == "," else "")
+        return THOUSANDS if likely == "," else PLAIN
     return found[0][1]
+
+
+def _likely(profile: Profile, hints: Hints, source: Source, units: Collection[str]) -> str:
+    """The decimal point of words that may be read in two ways; refused where nothing tells it."""
+    odd, money = profile.odd, any(unit in CURRENCIES for unit in units)
+    commas = numerals.are_ambiguous(_readable(profile, units), ",")
+    if profile.pointed > profile.grouped:
+        return "."
+    separator = source.header.separator if isinstance(source, TextTable) else ""
+    if hints.elsewhere == "," or (hints.elsewhere and not (commas and separator == ";")):
+        return hints.elsewhere
+    if commas and separator == ",":
+        return "."
+    if commas:
+        what, mark = "a decimal comma", ","
+    elif money and numerals.are_ambiguous(odd, ".") and profile.pointed == profile.grouped:
+        what, mark = "a decimal point", "."
+    else:
+        return ""
+    example = next(word for word in odd if mark in word)
+    raise InvalidArgument(
+        f"column `{profile.name}` holds {example!r}, which may be {what} or a mark between thousands; say so with"
+        " --decimal , or --decimal . (in Python `decimal=`)."
+    )
+
+
+def _readable(profile: Profile, units: Collection[str]) -> list[str]:
+    """The words with commas that are numbers, whatever these mean."""
+    words = profile.odd_words()[0]
+    words = words.filter(words.str.contains(",", literal=True))
+    units = units or [""]
+    styles = [NumberFormat(p, m, unit) for p, m in ((",", "."), (".", ",")) for unit in units]
+    read = [~np.isnan(style.read(words)) for style in styles]
+    return words.filter(polars().Series(np.any(read, 0))).to_list()
 
 
 def _units(profile: Profile) -> Counter[str]:
@@ -200,6 +232,10 @@ def _units(profile: Profile) -> Counter[str]:
             if (unit := numerals.unit_of(word)) not in UNITS and numerals.is_duration(word):
                 found[DURATION] += count
                 found[unit] -= count
+    for unit in list(found):  # one day, two days
+        for other in numerals.forms_of(unit)[1:]:
+            if found[unit] >= found[other] > 0:
+                found[unit] += found.pop(other)
     known = Counter({unit: count for unit, count in found.items() if unit in UNITS})
     scaled = {unit: count for unit, count in found.items() if unit in MULTIPLES}
     if len(scaled) > 1 or (scaled and profile.numeric.read):
@@ -213,17 +249,20 @@ def _units(profile: Profile) -> Counter[str]:
     return known
 
 
-def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
-    """What plain numbers may mean besides: thousands, days."""
+def _doubts(profile: Profile, format: NumberFormat, hints: Hints, source: Source) -> list[str]:
+    """What numbers may mean besides: thousands, days, none."""
     name, notes = profile.name, []
     semicolons = isinstance(source, TextTable) and source.header.separator == ";"
-    if profile.pointed == profile.grouped > 0 and semicolons and not hints.decimal:
+    known = hints.decimal or hints.elsewhere or format.decimal == ","
+    grouped = profile.may_be_thousands or numerals.are_ambiguous(profile.odd, ".")
+    if grouped and not known and (semicolons or 0 < profile.high_without_point < 1000):
         notes.append(
             f"`{name}`: every point is followed by three digits; if it stands between thousands, say --decimal ,"
         )
-    if seen := look_like_days(profile):
-        notes.append(f"`{name}`: numbers that look like {seen}; if they are, say --date {name}")
-    if (mark := profile.extremes.sentinel(many=len(profile.few) > FEW_WORDS)) is not None:
+    if not profile.odd and name not in hints.numeric and (seen := look_like_days(profile)):
+        notes.append(f"`{name}`: numbers that look like {seen}")
+    mark = profile.extremes.sentinel(many=len(profile.few) > FEW_WORDS)
+    if mark is not None and _are_plain(profile, format):
         value, count, why = mark
         notes.append(
             f"`{name}`: {value:.15g} in {many(count, 'cell')} is {why}; if it stands for a missing value, say --missing"
@@ -232,19 +271,27 @@ def _doubts(profile: Profile, hints: Hints, source: Source) -> list[str]:
     return notes
 
 
-def _numeric(
-    profile: Profile, format: NumberFormat, *, written: bool = True, notes: Sequence[str] = ()
-) -> Reading:
+def _are_plain(profile: Profile, format: NumberFormat) -> bool:
+    """Whether the numbers that a format reads are the plain ones."""
+    odd = profile.odd_words()[0]
+    return format == PLAIN or (not profile.pointed and bool(np.isnan(format.read(odd)).all()))
+
+
+def _told(profile: Profile, format: NumberFormat, hints: Hints) -> str:
+    """A note that says how the numbers are written, with one that shows it."""
+    words = [*profile.odd_words()[0].head(1000), *[profile.with_point] * bool(profile.pointed)]
+    read = format.read(polars().Series(words))
+    k = int(np.argmin(np.isnan(read)))
+    ambiguous = numerals.are_ambiguous(words, ".") or numerals.are_ambiguous(words, ",")
+    why = ", as in other columns" if ambiguous and hints.elsewhere == format.decimal else ""
+    return f"`{profile.name}`: {format}{why} ({words[k]!r} is {read[k]:g})"
+
+
+def _numeric(profile: Profile, format: NumberFormat, hints: Hints, source: Source) -> Reading:
     """Numbers, those far from all others clipped."""
-    found = list(notes)
-    if format != PLAIN and written and profile.odd:
-        example = next(iter(profile.odd))
-        words = profile.odd_words()[0].head(1000)
-        read = format.read(words)
-        if not np.isnan(read).all():
-            k = int(np.argmin(np.isnan(read)))
-            example = f"{words[k]!r} is {read[k]:g}"
-        found.append(f"`{profile.name}`: {format} ({example})")
+    found, plain = _doubts(profile, format, hints, source), _are_plain(profile, format)
+    if not plain:
+        found.append(_told(profile, format, hints))
     if profile.codes:
         shown = listed(profile.shown)
         found.append(
@@ -252,7 +299,7 @@ def _numeric(
             f" --categorical {profile.name} keeps them as they are"
         )
     limits, outliers = None, ""
-    alone = profile.extremes.alone() if format == PLAIN else None
+    alone = profile.extremes.alone() if plain else None
     if alone is not None:
         far, limits = alone
         shown = ", ".join(f"{value:g} in row {row + 1}" for value, row in far[:3])
@@ -265,7 +312,7 @@ def _numeric(
             f"column `{profile.name}` holds an infinite number; correct it, say that it is missing with --missing inf,"
             f" or leave the column out with --ignore {profile.name}."
         )
-    return Reading("numeric", format, limits, notes=tuple(found), outliers=outliers)
+    return Reading("numeric", format, limits, plain, notes=tuple(found), outliers=outliers)
 
 
 def _codes(profile: Profile) -> Reading | None:

@@ -16,7 +16,6 @@ from sloy.data.tables import dates
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import ISO
 from sloy.data.tables.decision import decide, numbers_with_units
-from sloy.data.tables.numerals import PLAIN
 from sloy.data.tables.profile import Figures, Hints, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import alike, without
@@ -63,7 +62,7 @@ def look(
         Where the cells of a column cannot be taken in one way; the message names some.
     """
     hints = hints or Hints()
-    points = hints.decimal == "," or (
+    points = "," in (hints.decimal, hints.elsewhere) or (
         isinstance(source, TextTable) and source.header.separator == ";"
     )
     profiles = {name: Profile(name, points=points) for name in names}
@@ -97,7 +96,7 @@ def _read(
 
 def _taken(profile: Profile, reading: Reading) -> Figures | None:
     """The figures of the first pass, where they are of this reading."""
-    if reading.kind == "numeric" and reading.number == PLAIN and reading.limits is None:
+    if reading.kind == "numeric" and reading.plain and reading.limits is None:
         return profile.numeric
     if reading.kind == "date" and not reading.date:
         return profile.date
@@ -178,14 +177,13 @@ def _examples(texts: Mapping[str, Found]) -> str:
         known = dates.formats_of(*found.profile.odd_words())[:2]
         partly = ", ".join(f"{many(count, 'cell')} as {format}" for count, format in known)
         return (
-            f"; column `{name}` holds {examples}, …: it looks like dates, which no one format reads"
-            f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y' (strftime's"
-            " codes), or write all in one way; or"
+            f"; column `{name}` holds {different[0]!r}, it looks like dates, which no one format reads"
+            f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y', or"
         )
     if several := numbers_with_units(found.profile):
         return f"; column `{name}` holds {several}: convert them to one unit; or"
     mostly = f" (numbers in {many(numbers, 'cell')}: --numeric {_quoted(name)} takes the others as missing)"
-    return f"; column `{name}` holds {examples}, …{mostly if numbers else ''};"
+    return f"; column `{name}` holds {examples}, …{mostly if 0 < numbers < found.profile.cells else ''};"
 
 
 def _unread(name: str, found: Found) -> list[str]:
@@ -277,7 +275,9 @@ def _refusal(names: Sequence[str], most: int, what: str, more_of_it: str) -> str
     columns = "column" if len(names) == 1 else "columns"
     options = " ".join(f"--ignore {_quoted(name)}" for name in names[:most])
     beside = (
-        f", or keep it beside the predictions with --id {_quoted(names[0])}" if more_of_it else ""
+        f", or keep it beside the predictions with --id {_quoted(names[0])}"
+        if more_of_it and "--date" not in more_of_it
+        else ""
     )
     return (
         f"{columns} {what}: {listed}{more}{more_of_it or ';'} leave out with {options}{' …' if more else ''}"

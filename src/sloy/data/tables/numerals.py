@@ -41,6 +41,17 @@ _SCRIPTS = {
 _TRANSLATED = str.maketrans(_SCRIPTS)
 EXACT = 2**53  # integers beyond it are not all float64 numbers
 
+_DOUBTLESS = {  # with one or two digits behind, or more than three; a 0 before; a mark between thousands besides
+    mark: rf"^\D{{0,8}}(?:\d+{p}(?:\d{{1,2}}|\d{{4,}})|0{p}\d+|\d{{1,3}}(?:[{other}{SPACES}']\d{{3}})+{p}\d+)\D{{0,8}}$"
+    for mark, p, other in ((",", ",", "."), (".", r"\.", ","))
+}
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern of any of some words, the longest first."""
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
 # Each with the groups sign, days, hours, minutes, seconds.
 _CLOCK = re.compile(r"([+-]?)(?:(\d+) days?,? ?)?(\d+):([0-5]\d)(?::([0-5]\d(?:\.\d+)?))?")
 _ISO = re.compile(r"([+-]?)P(?=.*\d)(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
@@ -81,10 +92,14 @@ class NumberFormat:
         text = _western(cells(series))
         if self.unit == DURATION:
             return np.array([_seconds(word) for word in text.to_list()], np.float64)
-        if self.unit:
-            name = re.escape(self.unit)
-            text = text.str.replace(rf"^([+-]?)\s*{name}\s*|\s*{name}$", "$1")
         text = text.str.replace(r"^\((.+)\)$", "-$1")  # accountants' minus
+        if self.unit:
+            text = text.str.replace(r"^([^-].*[^\d.,'\s(-])\s*-$", "-$1")  # 12 €-
+            name = rf"(?:{_any_of(forms_of(self.unit))})"
+            text = text.str.replace(rf"^([+-]?)\s*{name}\s*|\s*{name}$", "$1")
+            text = text.str.replace(r"^\((.+)\)$", "-$1")
+        text = text.str.replace(r"(\d)[.,]-{1,2}$", "$1")  # 5,- and 5.--
+        text = text.str.replace(r"^(\d.*\d)-$", "-$1")
         text, times = _multiplied(text, self.unit)
         good = text.str.contains(self._pattern)
         for mark in self._marks:
@@ -123,6 +138,7 @@ class NumberFormat:
 
 
 PLAIN = NumberFormat()
+THOUSANDS = NumberFormat(",", ".")  # 1.234,5
 
 
 def plain_numbers(series: pl.Series) -> np.ndarray:
@@ -153,11 +169,6 @@ def _multiplied(text: pl.Series, unit: str) -> tuple[pl.Series, np.ndarray | Non
         return text, None
     times = last.replace_strict(known, default=1.0, return_dtype=polars().Float64).fill_null(1.0)
     return text.str.replace(rf"(\d[.,]?)\s*(?:{names})$", "$1"), np.array(times.to_numpy())
-
-
-def _any_of(words: Iterable[str]) -> str:
-    """A pattern of any of some words, the longest first."""
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
 def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
@@ -191,7 +202,7 @@ def formats_of(
     *,
     units: Collection[str] = (),
     decimal: str = "",
-    ambiguous: str = "",
+    likely: str = "",
 ) -> list[tuple[int, NumberFormat]]:
     """Formats that read some of these words, which are no plain numbers, and how many cells each reads: the most first.
 
@@ -204,16 +215,15 @@ def formats_of(
         What may stand beside the numbers, see `unit_of`; one of them in all.
     decimal : ".", "," or ""
         Where the user says what the decimal point is.
-    ambiguous : ".", "," or ""
-        What a comma before exactly three digits is taken for: a decimal comma (","), or a mark between thousands (".").
-        Not known where empty: both are given.
+    likely : ".", "," or ""
+        The decimal point of what may be read in two ways: 1,234 or 1.234 €. Where empty, the point goes first.
     """
     found: list[tuple[int, int, NumberFormat]] = []
     styles = [(point, mark) for point in ".," for mark in ("", ",", ".", " ", "'") if mark != point]
     if decimal:
         styles = [style for style in styles if style[0] == decimal]
-    elif ambiguous:
-        styles.sort(key=lambda style: style[0] != ambiguous)
+    elif likely:
+        styles.sort(key=lambda style: style[0] != likely)
     for unit in sorted(units) or [""]:
         for number, (point, mark) in enumerate(styles if unit != DURATION else styles[:1]):
             format = NumberFormat(point, mark, unit)
@@ -225,11 +235,36 @@ def formats_of(
     return [(-read, format) for read, _, format in sorted(found, key=lambda item: item[:2])]
 
 
-def are_ambiguous(words: Collection[str]) -> bool:
-    """Whether the commas of all words that have one could be decimal commas as well as marks between thousands."""
-    with_commas = [word for word in words if "," in word]
-    return bool(with_commas) and all(
-        re.search(r"^\D*[1-9]\d{0,2},\d{3}\D*$", w) for w in with_commas
+def are_ambiguous(words: Collection[str], mark: str) -> bool:
+    """Whether a mark, "." or ",", could be the decimal one or stand between thousands in all words that have it."""
+    marked = [word for word in words if mark in word]
+    pattern = re.compile(rf"\D*[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}\D*")
+    return bool(marked) and all(map(pattern.fullmatch, marked))
+
+
+def decimal_point(series: Iterable[pl.Series]) -> str:
+    """The decimal point of some columns of text: "." or "," where no cell leaves a doubt, else nothing.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> decimal_point([pl.Series(["1.234", "743"]), pl.Series(["12,5", "1.200,00"])])
+    ','
+    """
+    found = set("".join(map(_points_in, series)))
+    return found.pop() if len(found) == 1 else ""
+
+
+def _points_in(text: pl.Series) -> str:
+    """The decimal points, "." and ",", that stand without doubt in a column of numbers."""
+    if not text.str.contains(r"\d[.,]\d").any():
+        return ""
+    words = _western(cells(text)).drop_nulls()
+    numbers = words.str.contains(rf"^\D{{0,8}}\d[\d.,'{SPACES}]*\D{{0,8}}$")
+    if numbers.sum() < 0.9 * len(words):
+        return ""
+    return "".join(
+        mark for mark, pattern in _DOUBTLESS.items() if words.str.contains(pattern).any()
     )
 
 
@@ -238,7 +273,7 @@ def _beside() -> re.Pattern[str]:
     named, times = _any_of((*PERCENT, *CURRENCIES)), _any_of(_OF_MONEY)
     number = rf"[\d.,'{SPACES}]*\d[.,]?"
     return re.compile(
-        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?{number}(?:\s*({named}))?\)?"
+        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?\(?{number}-{{0,2}}\)?(?:\s*({named}))?-?\)?"
         rf"|[+-]?\s*({_any_of(CURRENCIES)})\s*[+-]?{number}\s*(?:{times})"
         rf"|[+-]?{number}\s*(?:{times})\s*({_any_of(CURRENCIES)})"
     )
@@ -263,6 +298,19 @@ def unit_of(word: str) -> str:
     return match[1] if match and not _LEADING_ZERO.match(text) else ""
 
 
+def forms_of(unit: str) -> tuple[str, ...]:
+    """A unit, and where it is a word its plural or singular: day and days.
+
+    Examples
+    --------
+    >>> forms_of("days"), forms_of("week"), forms_of("kg"), forms_of("€")
+    (('days', 'day'), ('week', 'weeks'), ('kg',), ('€',))
+    """
+    if unit in UNITS or not unit.isalpha() or len(unit) < 3:
+        return (unit,)
+    return (unit, unit[:-1] if unit.endswith("s") and len(unit) > 3 else f"{unit}s")
+
+
 def is_unit(text: str) -> bool:
     """Whether that can stand beside numbers."""
     return text in UNITS or _SUFFIX.fullmatch(text) is not None
@@ -275,7 +323,7 @@ def is_duration(word: str) -> bool:
 
 @cache
 def _with_suffix() -> re.Pattern[str]:
-    return re.compile(rf"[+-]?[\d.,'{SPACES}]*\d[.,]?\s*({_SUFFIX.pattern})")
+    return re.compile(rf"[+-]?[\d.,'{SPACES}]*\d[.,]?\s*({_SUFFIX.pattern})-?")
 
 
 def _is_duration(text: str) -> bool:

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import IO, Any, cast
 
+from sloy.data.archives import ZIP, members, packed_table
 from sloy.errors import FileFormatError, NotAvailable
 from sloy.text import reason
 
@@ -28,44 +29,27 @@ def opened(path: Path) -> IO[bytes]:
     with path.open("rb") as file:
         start = file.read(4)
     if start[:2] == b"\x1f\x8b":
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return _with_newlines(path, cast(IO[bytes], gzip.open(path, "rb")))
     if start == b"\x28\xb5\x2f\xfd":
-        return cast(IO[bytes], _zstd(path).open(path, "rb"))
-    if start == b"PK\x03\x04":
-        return _member(path)
-    return _with_newlines(path.open("rb"))
-
-
-def is_workbook(path: Path) -> bool:
-    """Whether a file is one of Excel's."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return any(name.startswith("xl/") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
+        return _with_newlines(path, cast(IO[bytes], _zstd(path).open(path, "rb")))
+    return _with_newlines(path, _member(path) if start == ZIP else path.open("rb"))
 
 
 def _member(path: Path) -> IO[bytes]:
     """The one file of a zip archive."""
     try:
         archive = zipfile.ZipFile(path)
-        names = [
-            n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX")
-        ]
-        if len(names) != 1:
-            shown = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
-            raise FileFormatError(
-                f"{path}: this archive holds {len(names)} files ({shown}); unpack it, and give the one that is"
-                " the table."
-            )
-        return archive.open(names[0])
+        names = members(archive)
+        if (name := packed_table(names)) is None:
+            raise FileFormatError(f"{path}: this archive holds no one table.")
+        return archive.open(name)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise FileFormatError(f"{path}: damaged archive: {reason(error)}.") from None
 
 
-def _with_newlines(file: IO[bytes]) -> IO[bytes]:
+def _with_newlines(path: Path, file: IO[bytes]) -> IO[bytes]:
     """The file, its lines ended by newlines where they are ended by carriage returns alone."""
-    start = file.read(BLOCK)
+    start = read_piece(path, file)
     file.seek(0)
     if b"\r" in start and b"\n" not in start:
         return cast(IO[bytes], io.BufferedReader(_CarriageReturns(file)))
@@ -80,6 +64,12 @@ class _CarriageReturns(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self.file.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
         data = self.file.read(len(buffer)).replace(b"\r", b"\n")

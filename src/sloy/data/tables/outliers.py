@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,9 @@ MOST = 8  # such cells of a column, on each side; also the different numbers of 
 ALONE = 1000.0  # they are so many times as far from the middle as the next
 FAR = 20.0  # a number so many times as far from the middle as the next is named
 APART = 10.0  # a number that comes again is so many times as far from the others as they are apart
+STEPS = 3.0  # a number of nines is apart where the next is so many times further than others are from theirs
+RARE = 0.03  # whole numbers are rare where they are less than this share
+_NINES = [10.0**digits - 1 for digits in range(3, 10)]
 End = tuple[float, int, int]  # a number, the first row that has it, and how many have it
 _SAMPLE = 64  # numbers of a block that the middle is taken from
 _BLOCKS = 64
@@ -22,6 +26,9 @@ class Extremes:
     rows: int = 0
     high: list[End] = field(default_factory=list)
     low: list[End] = field(default_factory=list)
+    nines: Counter[float] = field(default_factory=Counter)  # -999, 9999 and their like
+    whole: int = 0  # numbers without a fraction, in all
+    count: int = 0
     sample: list[np.ndarray] = field(default_factory=list)
 
     def add(self, values: np.ndarray) -> None:
@@ -31,6 +38,10 @@ class Extremes:
             found = values[there]
             if len(self.sample) < _BLOCKS:
                 self.sample.append(found[:: max(1, len(found) // _SAMPLE)].copy())
+            whole = found[found == np.floor(found)]
+            self.count += len(found)
+            self.whole += len(whole)
+            self.nines.update(whole[np.isin(np.abs(whole), _NINES)].tolist())
             self.high = self._best(self.high, found, there, 1)
             self.low = self._best(self.low, found, there, -1)
         self.rows += len(values)
@@ -68,7 +79,10 @@ class Extremes:
         return found
 
     def sentinel(self, *, many: bool) -> tuple[float, int, str] | None:
-        """A number that may stand for none, in how many cells, and why: of nines, very far, the only one below 0.
+        """A number that may stand for none, in how many cells, and why.
+
+        It is of nines, comes again, or is very far: two of these; or the only one below 0; or of nines, and apart from
+        the next ones, the only whole one, or more frequent than any other.
 
         Parameters
         ----------
@@ -88,8 +102,24 @@ class Extremes:
                 return value, count, "far from all others"
         if many and len(self.low) > 1:
             (value, _, count), (following, _, _) = self.low[:2]
-            if count > 2 and value < 0 <= following:
+            if (count > 2 or value in self.nines) and value < 0 <= following:
                 return value, count, "the only number below 0"
+        return self._of_nines() if many else None
+
+    def _of_nines(self) -> tuple[float, int, str] | None:
+        """A number of nines within the others, which is unlike them."""
+        sample = np.concatenate([*self.sample, np.zeros(0)])
+        for value, count in self.nines.most_common():
+            for ends in (self.low, self.high):
+                gaps = np.abs(np.diff([end for end, _, _ in ends]))
+                if ends[0][0] == value and len(gaps) > 2 and gaps[0] > STEPS * gaps[1:].max():
+                    return value, count, "apart from all others"
+            if self.whole - count < RARE * (self.count - count):
+                return value, count, "the only whole number" + "s" * (count > 1)
+            _, times = np.unique(sample[sample != value], return_counts=True)
+            usual = max(times.max(initial=1) - 1, 0.2)  # of another number in the sample
+            if count > 2 and count * len(sample) > 5 * self.count * usual:
+                return value, count, "more frequent than any other number"
         return None
 
     def alone(self) -> tuple[list[tuple[float, int]], tuple[float, float]] | None:
@@ -120,7 +150,7 @@ def farthest(values: np.ndarray) -> tuple[int, float] | None:
     Examples
     --------
     >>> farthest(np.append(np.linspace(0, 10, 50), 5005.0))
-    (50, 1000.0)
+    (50, 979.98)
     """
     finite = values[np.isfinite(values)]
     if len(finite) < FAR:

@@ -81,6 +81,8 @@ class Hints:
         Column of dates → format, or empty where it is to be found.
     decimal : ".", "," or ""
         The decimal point of all texts; found where empty.
+    elsewhere : ".", "," or ""
+        That of columns which leave no doubt; it decides where a column may be read in two ways.
     missing : tuple of str
         More words that stand for a missing value.
     """
@@ -89,6 +91,7 @@ class Hints:
     numeric: Collection[str] = ()
     dates: Mapping[str, str] = field(default_factory=dict)
     decimal: str = ""
+    elsewhere: str = ""
     missing: tuple[str, ...] = ()
 
 
@@ -102,6 +105,8 @@ class Reading:
     number : NumberFormat
     limits : (float, float) or None
         Of numbers.
+    plain : bool
+        Whether these are the plain numbers of the column, in whatever format.
     date : str
         Format; empty for a typed column.
     notes : tuple of str
@@ -115,6 +120,7 @@ class Reading:
     kind: str
     number: NumberFormat = PLAIN
     limits: tuple[float, float] | None = None
+    plain: bool = False
     date: str = ""
     notes: tuple[str, ...] = ()
     forced: bool = False
@@ -205,6 +211,7 @@ class Profile:
     """What the cells of a column look like."""
 
     name: str
+    text: bool = False  # whether cells are words of a text
     nested: str = ""  # a type that has no numbers
     typed: str = (
         ""  # "date", "words" or "names" (categories, even of text) of columns whose type says so
@@ -226,6 +233,7 @@ class Profile:
     pointed: int = 0  # plain numbers with a point
     with_point: str = ""  # one of them
     grouped: int = 0  # … of which the point may stand between thousands: 1.234
+    high_without_point: float = 0.0  # the greatest size of those of a text that have no point
 
     def add(self, series: pl.Series, training: np.ndarray) -> None:
         """Take the next rows."""
@@ -248,6 +256,7 @@ class Profile:
         pl = polars()
         values = PLAIN.read(series)
         if series.dtype == pl.String:
+            self.text = True
             self._add_points(series, values)
         self.infinite = self.infinite or bool(np.isinf(values).any())
         before = self.numeric.cells
@@ -277,7 +286,12 @@ class Profile:
     def _add_points(self, series: pl.Series, values: np.ndarray) -> None:
         """Count the plain numbers that have a point."""
         pl = polars()
-        with_point = series.str.contains(".", literal=True) & pl.Series(~np.isnan(values))
+        read = ~np.isnan(values)
+        with_point = series.str.contains(".", literal=True) & pl.Series(read)
+        without = np.abs(values[read & ~np.asarray(with_point.fill_null(False).to_numpy())])
+        self.high_without_point = max(
+            self.high_without_point, *without.max(initial=0.0, keepdims=True)
+        )
         if not with_point.any():
             return
         self.with_point = self.with_point or series[int(with_point.arg_max() or 0)]
@@ -288,6 +302,11 @@ class Profile:
             self.grouped = 0
         else:
             self.grouped += int(_grouped(found).sum())
+
+    @property
+    def may_be_thousands(self) -> bool:
+        """Whether every point of the plain numbers may stand between thousands."""
+        return self.pointed == self.grouped > 0
 
     def odd_words(self) -> tuple[pl.Series, np.ndarray]:
         """The words that are no plain numbers, and how often each stands there."""

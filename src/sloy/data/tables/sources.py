@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy.arguments import path_of
+from sloy.data.archives import is_workbook
+from sloy.data.other_kinds import other_kind
 from sloy.data.tables import parquet_child, workbook_child
 from sloy.data.tables.lines import MOST_COLUMNS, SEPARATORS, Header, blocks, read_header
-from sloy.data.tables.opening import is_workbook
+from sloy.data.tables.numerals import decimal_point
 from sloy.data.tables.values import polars, refusing
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.files.apart import asked
-from sloy.text import many, shown
+from sloy.text import is_number, many, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -84,6 +86,12 @@ class Source(ABC):
             waiting, count = [joined.slice(whole)], count - whole
         if count:
             yield polars().concat(waiting)
+
+    def decimal_point(self) -> str:
+        """The decimal point of the texts, "." or ",", where the first rows leave no doubt; else nothing."""
+        first = next(self.frames(self.names), None)
+        texts = () if first is None else (s for s in first if s.dtype == polars().String)
+        return decimal_point(texts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +179,8 @@ class FrameTable(Source):
 
 
 def is_table(source: Any) -> bool:
-    """Whether `open_table` takes it: a path, a polars or pandas data frame, a mapping of columns."""
-    return isinstance(source, str | os.PathLike | Mapping) or _is_frame(source)
+    """Whether `open_table` takes it: a path, a data frame, a mapping of columns."""
+    return isinstance(source, str | os.PathLike | Mapping) or is_frame(source)
 
 
 def open_table(source: Any, separator: str | None = None) -> Source:
@@ -180,7 +188,7 @@ def open_table(source: Any, separator: str | None = None) -> Source:
 
     Parameters
     ----------
-    source : str, Path, polars.DataFrame, pandas.DataFrame, or mapping of name to values
+    source : str, Path, polars.DataFrame, pandas.DataFrame, Arrow's table, or mapping of name to values
         Files are told apart by their first bytes: Parquet, gzip, Zstandard, else text.
     separator : str, optional
         Between the fields of a text; found in its first line by default.
@@ -204,7 +212,7 @@ def open_table(source: Any, separator: str | None = None) -> Source:
         return _open_file(path, separator)
     if not is_table(source):
         raise InvalidArgument(
-            f"a table is a path, a polars or pandas DataFrame, or a mapping of columns; this is a"
+            f"a table is a path, a data frame (polars, pandas, Arrow), or a mapping of columns; this is a"
             f" {type(source).__name__}."
         )
     frame = _frame(source)
@@ -222,12 +230,14 @@ def _open_file(path: Path, separator: str | None) -> Source:
         if not is_parquet:
             if is_workbook(path):
                 return _workbook(path)
+            if (kind := other_kind(path, tables=True)) is not None:
+                raise FileFormatError(f"{path}: {kind}.")
             polars()
             header = read_header(path, separator)
             given = _named(header.names)
             # 0, 1, 2, … may well be names.
             counted = all(map(str.isdecimal, given)) and len(set(given)) == len(given)
-            if all(map(_is_number, given)) and not counted:
+            if all(map(is_number, given)) and not counted:
                 raise FileFormatError(
                     f"{path}: the first line holds numbers ({', '.join(given[:3])}, …); it must name the columns."
                 )
@@ -299,20 +309,17 @@ def _checked_names(label: str, given: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
 # --- tables in memory -------------------------------------------------------------------------------------------------
 
 
-def _is_frame(value: Any) -> bool:
-    module = type(value).__module__.partition(".")[0]
-    return module in ("polars", "pandas") and hasattr(type(value), "columns")
+def is_frame(value: Any) -> bool:
+    """Whether it is a data frame of polars or pandas, or gives its columns as Arrow does (pyarrow, DuckDB)."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in ("polars", "pandas"):
+        return hasattr(kind, "columns")
+    return hasattr(value, "__arrow_c_stream__") and any(
+        hasattr(value, names) for names in ("schema", "columns")
+    )
 
 
 def _frame(source: Any) -> pl.DataFrame:
@@ -322,6 +329,8 @@ def _frame(source: Any) -> pl.DataFrame:
         return source.collect()
     if isinstance(source, pl.DataFrame):
         return source
+    if not isinstance(source, Mapping) and type(source).__module__.partition(".")[0] != "pandas":
+        return pl.DataFrame(source)
     names = list(source) if isinstance(source, Mapping) else list(source.columns)
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
@@ -12,6 +12,7 @@ import numpy as np
 from sloy import text
 from sloy.arguments import integer, one_of, real, sequence
 from sloy.data.dataset import Dataset
+from sloy.data.tables.dates import EXCEL
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.lines import SEPARATORS
@@ -20,10 +21,7 @@ from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
 from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, TextTable, is_table, open_table
-from sloy.data.tables.target import (
-    Target,
-    moments_of,
-)
+from sloy.data.tables.target import Target, moments_of
 from sloy.data.tables.targets import make_targets, target_names
 from sloy.data.tables.values import DECIMALS, LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
@@ -132,10 +130,10 @@ def load_table(
     numeric : sequence of str
         Columns of numbers, whatever else stands in them; words are taken as missing.
     dates : sequence of str, or mapping of str to str
-        Columns of dates, ``"day"`` or ``"day=%d/%m/%y"`` with the format in strftime's codes; or column → format,
-        where an empty one is found.
+        Columns of dates, ``"day"`` or ``"day=%d/%m/%y"`` with the format in strftime's codes or ``excel``, of days
+        counted from 1900; or column → format, where an empty one is found.
     decimal : ".", "," or "auto"
-        The decimal point of numbers in texts; "auto" finds it in each column.
+        The decimal point of numbers in texts; "auto" finds it in each column, or in the others where it may be either.
     missing : sequence of str
         More words, or numbers such as ``"-999"``, that stand for a missing value.
     split : str, optional
@@ -176,6 +174,8 @@ def load_table(
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
     table = open_table(source, separator)
     hints = _hints(categorical, numeric, dates, decimal, missing)
+    if not hints.decimal:
+        hints = replace(hints, elsewhere=table.decimal_point())
     ids = sequence("load_table", "ids", ids, str)
     by = Split.of(split) if split is not None else None
     targets = target_names(table, target)
@@ -286,12 +286,12 @@ def _hints(
                 f"{where}: {both[0]!r} is named twice; a column is one of `categorical`, `numeric` and `dates`."
             )
     for name, format in given.items():
-        if format and "%" not in format:
+        if format and "%" not in format and format != EXCEL:
             raise InvalidArgument(
-                f"{where}: the format {format!r} of the dates {name!r} has none of strftime's codes, such as %d.%m.%Y."
+                f"{where}: the format {format!r} of dates {name!r} is not {EXCEL!r} and has none of strftime's codes."
             )
     words = tuple(word.strip() for word in sequence(where, "missing", missing, str))
-    return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), words)
+    return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), missing=words)
 
 
 def _features(
