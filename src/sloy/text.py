@@ -135,7 +135,7 @@ def literal(written: str) -> Any:
 
     Examples
     --------
-    >>> literal("{0: 'cat'}"), literal("'\d'")
+    >>> literal("{0: 'cat'}"), literal(r"'\d'")
     ({0: 'cat'}, '\\d')
     """
     import ast
