@@ -251,6 +251,15 @@ def test_shadows_with_an_edge_are_ground(two: Image.Image, kind: str) -> None:
     assert np.corrcoef(found.sample.ravel(), bare.ravel())[0, 1] > 0.93
 
 
+def test_a_small_mark_on_a_large_page() -> None:
+    """Less than three pixels in a thousand are ink."""
+    page = Image.new("L", (1200, 1000), 230)
+    ImageDraw.Draw(page).line((700, 300, 690, 370), fill=40, width=7)
+    (found,) = HandwritingReader().written(page)
+    assert found.doubt == ""
+    assert found.sample[4:24, 14, 0].all()
+
+
 def test_lines_close_to_one_another_stay_apart() -> None:
     page = Image.new("L", (300, 300), 235)
     pen = ImageDraw.Draw(page)

@@ -229,6 +229,9 @@ def _longest(amount: np.ndarray) -> tuple[float, Region | None]:
     noise, half of its top hangs together all over the picture.
     """
     top = float(np.percentile(amount, 99.7))
+    if top < FAINT:  # a small mark on a large page
+        strong = amount[amount > max(FAINT, noise_of(amount))]
+        top = float(np.percentile(strong, 90)) if strong.size else top
     found: tuple[float, Region | None] = 0.0, None
     if top < FAINT / 2:
         return found
