@@ -63,6 +63,7 @@ def main() -> None:
         help="where the trained network is kept; trained where it is not there, and no more then",
     )
     parser.add_argument("--loss-rise", type=float, help="default: that of `sloy.prune`")
+    parser.add_argument("--keep", type=float, help="share of the multiply-adds, instead")
     parser.add_argument("--options", default="{}", help="of the network, JSON")
     parser.add_argument("--pixels", type=int, help="a multiple of 32: digits are enlarged")
     parser.add_argument("--batch", type=int, default=256)
@@ -90,6 +91,7 @@ def main() -> None:
         train,
         test=test,
         loss_rise=arguments.loss_rise,
+        keep=arguments.keep,
         retrain=arguments.retrain,
         samples=arguments.probe,
         seed=arguments.seed,
