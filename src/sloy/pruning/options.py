@@ -7,7 +7,7 @@ from dataclasses import InitVar, dataclass
 from sloy.errors import InvalidArgument
 from sloy.options import check_options, integer_option, option, real_option
 
-LOSS_RISE = 0.001
+LOSS_RISE = 0.002
 UNSURE = 0.01  # of what was learned: the most that a rise within its own standard error may be
 ROUNDS = 4
 
@@ -20,7 +20,7 @@ class Pruning:
     ----------
     loss_rise : float, optional
         Of what the network has learned, which share may be lost before it is trained again: the loss may rise by this
-        share of its distance to the loss of the best constant answer. By default 0.001; where the samples held out are
+        share of its distance to the loss of the best constant answer. By default 0.002; where the samples held out are
         too few to tell, as much as the standard error of the rise itself, up to 0.01.
     keep : float, optional
         The share of the multiply-adds (with `weights`, of the weights) that is to remain, in place of `loss_rise`.
