@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 import sloy
+from sloy.arguments import path_of
 from sloy.data import idx, load_table
 from sloy.errors import InvalidArgument
+from sloy.files.once import is_read_once
 
 TAKERS: list[Callable[[Any], object]] = [
     lambda path: load_table(path, target="y"),
@@ -26,3 +28,11 @@ def test_names_longer_than_paths_are(take: Callable[[Any], object], path: str) -
     with pytest.raises(InvalidArgument, match="too long for a path") as refused:
         take(path)
     assert len(str(refused.value)) < 300
+
+
+def test_a_character_that_no_path_can_have() -> None:
+    with pytest.raises(InvalidArgument, match="holds a character that no path can have"):
+        path_of("load", "path", "\ud800")
+    assert path_of("load", "path", "\udcff.csv").name == "\udcff.csv"  # a name that is not UTF-8
+    assert not is_read_once("\ud800")
+    assert not is_read_once("a\0b")

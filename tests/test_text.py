@@ -52,3 +52,10 @@ def test_shortened_words_stay_apart() -> None:
     assert text.shortened_apart(["same" * 9, "same" * 9], 8) == ["same" * 9] * 2  # one word twice
     assert text.shortened_apart([], 8) == []
     assert text.shortened_apart(["one\n2", "b"], 8) == ["one\\n2", "b"]
+
+
+def test_a_literal_with_a_backslash_that_means_nothing_is_no_warning() -> None:
+    assert text.literal(r"{0: 'a\d'}") == {0: r"a\d"}
+    for written in ("a b", "1 +", "[" * 300, "{[]: 1}"):
+        with pytest.raises(ValueError, match="is no literal"):
+            text.literal(written)

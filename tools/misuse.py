@@ -188,7 +188,7 @@ def verdict(
         told = "required" in str(error) and any(f"'{name}'" in str(error) for name in absent)
         return "" if told else f"TypeError: {str(error)[:110]!r}"
     except Unfit:
-        return "" if unfit in given.values() else "Unfit"
+        return "" if any(value is unfit for value in given.values()) else "Unfit"
     except TooLong:
         return "" if lasts(function, base, parameters) else f"takes more than {SECONDS} s"
     except BaseException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import pickle
+import tarfile
 
 import numpy as np
 import polars as pl
@@ -379,3 +380,14 @@ def test_rows_are_lazy_rows():
     data = sloy.data.stream(X, Y)
     assert isinstance(data.x, StreamRows)
     assert "Dataset" in repr(data)
+
+
+@pytest.mark.parametrize("size", [2**62, 2**63, 2**70])
+def test_an_offset_that_no_file_has_is_refused(tmp_path, size):
+    header = bytearray(tarfile.TarInfo("a/1.png").tobuf(tarfile.GNU_FORMAT))
+    header[124:136] = b"\x80" + size.to_bytes(11, "big")  # the size, in base 256
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    (tmp_path / "a.tar").write_bytes(bytes(header) * 2)
+    with pytest.raises(FileFormatError, match="is no tar archive"):
+        sloy.data.stream(tmp_path / "a.tar")

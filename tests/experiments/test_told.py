@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,10 +13,12 @@ import pytest
 import sloy
 from sloy import text
 from sloy.arguments import file_to_write
-from sloy.errors import InvalidArgument
+from sloy.errors import FileFormatError, InvalidArgument
 from sloy.experiments import baselines
+from sloy.experiments.baselines import OF_SUMMARY, of_summary
 from sloy.experiments.events import Branched
 from sloy.experiments.sources import Measured
+from sloy.files.documents import read_document
 from sloy.language import speak
 from sloy.training.progress import epoch_line
 
@@ -67,3 +71,16 @@ def test_a_page_ends_in_html(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match=r"mo\.txt'\) must end in \.html or \.htm\."):
         sloy.experiments.report(tmp_path, tmp_path / "mo.txt")
     assert file_to_write("f", "path", tmp_path / "a.HTM", (".html", ".htm")).name == "a.HTM"
+
+
+@pytest.mark.parametrize("figure", ["x", [], {}, {"mean": "1"}, True])
+def test_a_summary_with_figures_that_are_none_is_refused(tmp_path: Path, figure: Any) -> None:
+    path = tmp_path / "summary.json"
+    for document in ({"test_rmse": figure}, {"baselines": {"mean": {"rmse": figure}}}):
+        path.write_text(json.dumps(document))
+        with pytest.raises(FileFormatError, match="the summary of a run"):
+            read_document(path, OF_SUMMARY | {"*": object}, "the summary of a run")
+    path.write_text(json.dumps({"scores": {"rmse": {"mean": 1.5}}, "baselines": {}}))
+    assert of_summary(read_document(path, OF_SUMMARY, "the summary of a run")) == {
+        "network": {"rmse": 1.5}
+    }

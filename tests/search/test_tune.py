@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -512,3 +513,13 @@ def test_the_space_of_the_docs_suits_a_table(tmp_path: Path, moons: Path) -> Non
     for words in ({}, {"network": "mlp"}):
         plan = {"data": str(moons), "target": "side", **words}
         check_space(plan, space_of(space), Checked.of(Experiment.of(**plan)), "val_loss")
+
+
+@pytest.mark.parametrize("values", [[], [1.0, 2.0], ["1"], [None]])
+def test_a_trial_without_one_number_is_no_study_of_a_search(values: list[Any]) -> None:
+    trial = SimpleNamespace(number=3, values=values, intermediate_values={})
+    study = SimpleNamespace(study=SimpleNamespace(get_trials=lambda deepcopy: [trial]))
+    with pytest.raises(ValueError, match="trial 3 has values that are not one number"):
+        Study.check(study)
+    trial.values, trial.intermediate_values = None, {1: 0.5}
+    Study.check(study)

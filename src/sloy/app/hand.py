@@ -8,7 +8,7 @@ import numpy as np
 
 from sloy.app.line import Line
 from sloy.app.scenes import Scene
-from sloy.arguments import instance, integer, one_of
+from sloy.arguments import instance, integer, one_of, sequence
 from sloy.errors import InvalidArgument
 from sloy.language import speak
 from sloy.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
@@ -67,7 +67,7 @@ def of_picture(
     """A small picture, one of three or a drawn one, through a small convolutional network that is drawn by a seed."""
     x = picture(name)
     if pixels is not None:
-        if len(pixels) != SIDE * SIDE:
+        if len(sequence("by hand", "pixels", pixels)) != SIDE * SIDE:
             raise InvalidArgument(f"by hand: `pixels` must be {SIDE * SIDE} numbers.")
         x = np.clip(np.array(pixels, np.float64), 0, 255).reshape(SIDE, SIDE, 1) / 255
     network = Network(

@@ -11,6 +11,7 @@ import numpy as np
 import sloy
 from sloy.app.designs import Design, carried
 from sloy.app.scenes import Scene
+from sloy.arguments import instance
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument
 from sloy.model import Model
@@ -84,6 +85,8 @@ class Line:
     """
 
     def __init__(self, scene: Scene, design: Design, engine: Engine, key: int = 0) -> None:
+        instance("Line", "scene", scene, Scene)
+        instance("Line", "design", design, Design)
         self.scene = scene
         self.key = key
         self._engine = engine

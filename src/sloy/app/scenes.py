@@ -275,7 +275,7 @@ def of_table(
 
     table = load_table(path, target, test=0, validation=0)
     reader, rows = table.reader, np.asarray(table.train.x)
-    wanted = list(columns) or list(reader.parts)
+    wanted = list(sequence("scene", "columns", columns, str)) or list(reader.parts)
     if lacking := [column for column in wanted if column not in reader.parts]:
         why = table.left_out.get(lacking[0], "it is not in the table")
         raise InvalidArgument(f"{name}: column `{lacking[0]}` cannot be learned from: {why}.")

@@ -28,7 +28,6 @@ _SUMMARY = {
     "learning_rate": float,
     "engine": {"name": str, "threads": int, "*": object},
     "versions": {"sloy": str, "*": str},
-    "test_accuracy?": float,
     "test_samples?": int,
     "*": object,
 }  # what is shown of it
@@ -62,6 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 def beside(file: Path) -> dict[str, Any] | None:
     """The summary of the run in whose folder the model lies; None where there is none, or none that can be read."""
     from sloy.errors import FileFormatError
+    from sloy.experiments.baselines import OF_SUMMARY
     from sloy.files.documents import read_document
 
     path = file.parent / "summary.json"
@@ -71,7 +71,7 @@ def beside(file: Path) -> dict[str, Any] | None:
         found = read_document(path, {"*": object}, "the summary of a run")
         if found.get("schema") != text.SCHEMA or "plan" not in found:
             return None  # of another version, or of a test
-        return read_document(path, _SUMMARY, "the summary of a run")
+        return read_document(path, OF_SUMMARY | _SUMMARY, "the summary of a run")
     except FileFormatError as error:
         warnings.warn(f"{error} It is left aside.", stacklevel=2)
         return None

@@ -162,6 +162,14 @@ _WHY = {
     "rmse": ": a few of its errors are large",
 }
 OF_CLASSES = ("auc", "average_precision", "balanced_accuracy", "f1")  # those of uneven classes
+_FIGURE = (float, None, {"mean": (float, None), "*": object})  # null is NaN; of several folds
+_FIGURES = {"targets?": object, "*": _FIGURE}
+OF_SUMMARY = {  # what `of_summary` reads
+    "scores?": (_FIGURES, None),
+    "folds?": int,
+    "baselines?": {"*": _FIGURES},
+    **{f"test_{name}?": _FIGURE for name in (*PLAIN, *OF_CLASSES)},
+}
 
 
 def comparison(found: Mapping[str, Mapping[str, float]], *others: str) -> str:
@@ -182,7 +190,7 @@ def in_a_line(summary: Mapping[str, Any]) -> str:
         for figure in PLAIN
         if figure in own
     )
-    return f"{said}, means of {summary['folds']} folds" if "scores" in summary else said
+    return f"{said}, means of {summary['folds']} folds" if "folds" in summary else said
 
 
 def of_summary(summary: Mapping[str, Any]) -> dict[str, dict[str, float]]:

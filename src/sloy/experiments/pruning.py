@@ -111,6 +111,8 @@ def prune(
     path_of("prune", "model", model)
     flag("prune", "overwrite", overwrite)
     function("prune", "listener", listener)
+    if data is not None:
+        path_of("prune", "data", data)
     Pruning(**options, where="prune")  # raises where they do not go together
     file = model_file(model)
     folder = RunFolder(file.parent if out is None else path_of("prune", "out", out))

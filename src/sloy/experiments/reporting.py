@@ -22,7 +22,7 @@ from sloy.diagnosis.report import Finding
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, SloyError
 from sloy.exchange.source.javascript import Precision
-from sloy.experiments.baselines import comparison, of_summary
+from sloy.experiments.baselines import OF_SUMMARY, comparison, of_summary
 from sloy.experiments.diagnosing import written_report
 from sloy.experiments.events import Counted, Listener, Opened
 from sloy.experiments.forecast import quality_of
@@ -252,7 +252,7 @@ class _Run:
     @cached_property
     def _document(self) -> Mapping[str, Any]:
         path = self.folder / "summary.json"
-        schema = {"plan?": dict, "versions?": dict, "*": object}
+        schema = OF_SUMMARY | {"plan?": dict, "versions?": dict, "*": object}
         return read_document(path, schema, "the summary of a run") if path.is_file() else {}
 
     @cached_property

@@ -134,6 +134,7 @@ def lower(graph: Graph, supported: Collection[str], engine: str) -> Graph:
     """
 
     instance("lower", "graph", graph, Graph)
+    instance("lower", "supported", supported, Collection)
 
     def rule(node: Node, operands: tuple[Tensor, ...]) -> Tensor:
         definition = REGISTRY[node.op]

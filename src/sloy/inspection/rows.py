@@ -20,6 +20,7 @@ from sloy.graph.opdef import multiply_adds
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.problem.graphs import inference_graph
+from sloy.text import shown
 
 WORK = 2e10  # multiplications with an addition: about two seconds of one core
 LEAST = 1000  # rows that are looked at, whatever they cost
@@ -122,6 +123,8 @@ def truth_of(where: str, model: Model, data: Any, target: Any) -> tuple[np.ndarr
     reader = model.reader
     if target is not None and not isinstance(target, str):
         y = array(where, "target", target)
+        if not y.ndim:
+            raise InvalidArgument(f"{where}: `target` (={shown(target)}) must be an array.")
         return y, np.ones(len(y), bool)
     if not isinstance(reader, RowsReader) or not reader.takes(data):
         raise InvalidArgument(f"{where}: `target` must hold what is true of each row.")

@@ -85,6 +85,7 @@ class Problem:
         instance("Problem", "network", self.network, Network)
         instance("Problem", "loss", self.loss, Loss)
         one_of("Problem", "dtype", self.dtype, FLOATS)
+        sequence("Problem", "metrics", self.metrics, Metric)
         names = [metric.name for metric in self.metrics]
         for name in names:
             if name in RESERVED or names.count(name) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import flag, instance
+from sloy.arguments import flag, function, instance
 from sloy.data.dataset import Dataset
 from sloy.errors import InvalidArgument
 from sloy.model import Model
@@ -113,6 +113,7 @@ def prune(
     instance("prune", "model", model, Model)
     instance("prune", "recipe", recipe, Recipe, optional=True)
     flag("prune", "time", time)
+    function("prune", "tell", tell)
     wanted = Pruning(**chosen(Pruning, options), where="prune")
     train, held_out = divided(as_dataset(data), validation, seed)
     if held_out is None:

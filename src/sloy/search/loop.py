@@ -121,7 +121,9 @@ def known_study(folder: SearchFolder, *, several: bool) -> Study:
     """The study of a search, begun or to begin; `FileFormatError` where its storage holds something else."""
     with reading(without_password(folder.storage) if folder.storage else folder.path / JOURNAL):
         storage = storage_of(folder.storage, folder.path / JOURNAL)
-        return Study(storage, folder.study, folder.settings.document(), several=several)
+        study = Study(storage, folder.study, folder.settings.document(), several=several)
+        study.check()
+        return study
 
 
 class Search:

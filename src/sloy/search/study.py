@@ -235,6 +235,14 @@ class Study:
     def _pruned(self) -> Any:
         return needed().trial.TrialState.PRUNED
 
+    def check(self) -> None:
+        """Raise `ValueError` where a trial has another value than one number, or tells of an epoch no number."""
+        for trial in self.study.get_trials(deepcopy=False):
+            values = (0.0,) if trial.values is None else trial.values
+            told = (*values, *trial.intermediate_values.values())
+            if len(values) != 1 or not all(type(value) in (int, float) for value in told):
+                raise ValueError(f"trial {trial.number} has values that are not one number")
+
     def best(self) -> FrozenTrial | None:
         """The best that is complete, else the best of all that told an epoch; None where none did."""
         found = [trial for trial in self.ended() if trial.state.name == "COMPLETE"]

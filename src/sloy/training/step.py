@@ -18,6 +18,7 @@ from sloy.metrics import Metric
 from sloy.problem.graphs import KEY, Forward, forward
 from sloy.problem.parameters import check_names, finite_copy
 from sloy.problem.problem import Problem
+from sloy.text import named, shown
 from sloy.training.descent import clip, descend, norms_of, slot_name
 from sloy.training.recipe import Recipe
 
@@ -172,7 +173,7 @@ def trained(parameters: Mapping[str, Parameter], trainable: Sequence[str]) -> li
     names = [name for name in parameters if any(fnmatchcase(name, p) for p in trainable)]
     if not names and parameters:
         raise InvalidArgument(
-            f"`trainable` (={trainable}) fits none of the parameters {', '.join(parameters)}."
+            f"`trainable` (={shown(trainable)}) fits none of the parameters {named(list(parameters), 8)}."
         )
     return names
 

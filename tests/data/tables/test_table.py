@@ -205,3 +205,13 @@ def test_training_from_a_mapped_table_gives_the_same_model() -> None:
         models.append(model)
     for name, value in models[0].parameters.items():
         assert np.array_equal(value, models[1].parameters[name])
+
+
+@pytest.mark.parametrize("name", ["Q" * 200, "9223372036854775807", "with a blank " * 9])
+@pytest.mark.parametrize("written", ["word {0} of many that are long", "{0}.5"])
+def test_a_refusal_of_text_fits_its_line(name, written):
+    cells = [written.format(i) if i % 3 else f"odd {i}" for i in range(N)]
+    with pytest.raises(InvalidArgument, match="free text or identifiers") as caught:
+        load_table({name: cells, "y": [float(i) for i in range(N)]}, "y")
+    assert len(str(caught.value)) <= 300
+    assert "QQ" * 40 not in str(caught.value)

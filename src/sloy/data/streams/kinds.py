@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import instance, integer, one_of, path_of
+from sloy.arguments import instance, integer, one_of, path_of, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.idx import PARTS as IDX_PARTS
 from sloy.data.idx import TESTS, check_labels, idx_files, is_idx, read_idx
@@ -103,7 +103,7 @@ def stream(
             f"stream: `source` (={shown(source)}) must be a path, a list of paths, or have a length and samples by"
             " number."
         )
-    return as_dataset(found, own, tuple(class_names) or names)
+    return as_dataset(found, own, sequence("stream", "class_names", class_names, str) or names)
 
 
 def as_dataset(found: StreamSource, labels: np.ndarray, names: Sequence[str]) -> Dataset:

@@ -60,7 +60,9 @@ def _members(number: int, path: Path) -> list[Member]:
                     pictures.setdefault(key, member)
                 elif suffix == LABEL and (file := archive.extractfile(member)) is not None:
                     labels[key] = file.read(256).decode("utf-8", "replace").strip()
-    except tarfile.ReadError as error:
+    except (tarfile.TarError, ValueError, OSError) as error:  # offsets beyond all files among them
+        if isinstance(error, OSError) and error.filename:
+            raise
         packed = " (unpack .gz and the like first: they cannot be read at any place)"
         raise FileFormatError(f"{path}: is no tar archive{packed}: {reason(error)}.") from None
     if not labels:

@@ -113,7 +113,8 @@ class Conversion:
             {n.op for n in self.graph.nodes} - OPERATORS.keys() - EXPANSIONS.keys() - FOLDED
         )
         if unknown:
-            raise Unsupported(f"sloy has no ops for {shortened(', '.join(unknown), 160)}.")
+            names = ", ".join(map(shortened, unknown))
+            raise Unsupported(f"sloy has no ops for {shortened(names, 160)}.")
         return {name: known(a, name) for name, a in self.graph.initializers.items()}
 
     def call(self, op: str, *operands: Value, **attributes: Any) -> Value:

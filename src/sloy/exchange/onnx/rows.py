@@ -76,7 +76,10 @@ class Use:
 
     def axis(self, default: int, rank: int = 0) -> int:
         """The node's axis, counted from 0."""
-        return int(self.node.attributes.get("axis", default)) % max(rank or self.x.rank, 1)
+        axis = self.node.attributes.get("axis", default)
+        if not isinstance(axis, int):
+            raise mixed(self.node, f"its axis (={shown(axis)}) is no integer")
+        return axis % max(rank or self.x.rank, 1)
 
     def arrays(self) -> list[Any]:
         """Known operands."""
