@@ -250,7 +250,7 @@ def test_what_is_no_checkpoint_is_not_replaced(name, tmp_path):
     model.save(tmp_path / "m.sloy")
     for contents in (b"shopping: milk", (tmp_path / "m.sloy").read_bytes()):
         (tmp_path / name).write_bytes(contents)
-        with pytest.raises(InvalidArgument, match=rf"{name}'\) is there and is not a checkpoint"):
+        with pytest.raises(InvalidArgument, match=rf"/{name}: is there and is not a checkpoint"):
             train(2, tmp_path / "c.sloy")
         assert (tmp_path / name).read_bytes() == contents
         assert not list(tmp_path.glob(".c.sloy*"))

@@ -177,8 +177,7 @@ class Store:
         for path in paths:
             if not _is_checkpoint(path):
                 raise InvalidArgument(
-                    f"Checkpoint: `path` (={shown(str(path))}) is there and is not a checkpoint; it stays as it is."
-                    " Give another path."
+                    f"{path}: is there and is not a checkpoint; it stays as it is; give another path."
                 )
         for path in paths:
             path.unlink(missing_ok=True)

@@ -304,7 +304,7 @@ def test_dates_of_digits_by_a_hint(tmp_path: Path) -> None:
     assert column(loaded(cells, tmp_path, dates=["c"])).format == "%Y%m%d"
     assert column(loaded(cells, tmp_path, dates={"c": "%Y%m%d"})).format == "%Y%m%d"
     with pytest.raises(
-        InvalidArgument, match=r"format 'tomorrow' of the dates 'c' has none of strftime's"
+        InvalidArgument, match=r"format 'tomorrow' of dates 'c' is not 'excel' and has none"
     ):
         loaded(cells, tmp_path, dates=["c=tomorrow"])
     for known in ("%q", "%d.%m.%Y"):

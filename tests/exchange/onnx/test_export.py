@@ -319,9 +319,7 @@ def test_equal_models_make_equal_files(exported: tuple[Model, Path], tmp_path: P
 
 
 def test_what_has_no_form_in_onnx_is_named(tmp_path: Path) -> None:
-    own = layers.Activation(
-        lambda z: z - ops.reduce_max(z, 0, keepdims=True) + ops.slice(z, (0, 0), (1, 3))
-    )
+    own = layers.Activation(lambda z: z + ops.slice(z, (0, 0), (1, 3)))
     network = Network((3,), [own])
     with pytest.raises(NotAvailable, match="a slice of the samples has no form in ONNX"):
         model_of(network, {}).export(tmp_path / "m.onnx")
