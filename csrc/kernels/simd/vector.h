@@ -43,8 +43,8 @@ struct Lane<Uint> {
   using Memory = std::uint32_t __attribute__((vector_size(lanes * 4), aligned(4), may_alias));
 };
 
-// Clang, of which ThreadSanitizer's build is made, forgets the alignment of a type that depends on a
-// template's argument.
+// Clang, of which ThreadSanitizer's build is made, forgets the alignment of a type that depends on
+// a template's argument.
 template <class Vector>
 inline Vector load(const void* at) {
 #if defined(__clang__)
