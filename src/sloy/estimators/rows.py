@@ -9,7 +9,6 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sloy.arguments import level_of_user
@@ -51,7 +50,10 @@ def read_rows(
         raise InvalidArgument(
             f"{name} requires y to be passed, but the target y is None."  # as scikit-learn says it
         )
-    if (isinstance(X, Mapping) and not issparse(X)) or (is_frame(X) and not _is_frame(X)):
+    by_name = isinstance(X, Mapping) and not hasattr(
+        X, "tocsr"
+    )  # sparse arrays by key are mappings, too
+    if by_name or (is_frame(X) and not _is_frame(X)):
         found = open_table(X)
         assert isinstance(found, FrameTable)
         X = found.frame
