@@ -17,10 +17,8 @@ from sloy.graph.threefry import make_key, permutation
 from sloy.inspection.plane import Window
 from sloy.text import shown
 
-FINE, COARSE = (
-    80,
-    50,
-)  # points of the plane along each side: of the answer (live.js has it too), of a unit
+FINE = 80  # points of the plane along each side: of the answer (live.js has it too)
+COARSE = 50  # of a unit
 MOST = 2_000  # samples of a scene
 MOST_CLASSES = 10
 MOST_CATEGORIES = 20  # of a column
@@ -187,10 +185,8 @@ def made(name: str, *, count: int = 500, noise: float = 0.2, seed: int = 0) -> S
     ((40, 2), ('0', '1'), (100, 2))
     """
     one_of("scene", "name", name, tuple(MAKERS))
-    count, noise = (
-        integer("scene", "count", count, 10, MOST),
-        real("scene", "noise", noise, least=0),
-    )
+    count = integer("scene", "count", count, 10, MOST)
+    noise = real("scene", "noise", noise, least=0)
     seed = integer("scene", "seed", seed, 0)
     x, y = MAKERS[name](np.random.default_rng(seed), count, noise)
     classes = [str(k) for k in range(int(y.max()) + 1)] if y.dtype.kind == "i" else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sloy.data.formats import is_picture_name
@@ -25,10 +25,15 @@ def packed_table(names: Sequence[str]) -> str | None:
     return names[0] if len(names) == 1 and not is_picture_name(names[0]) else None
 
 
+def are_of_workbook(names: Iterable[str]) -> bool:
+    """Whether an archive of such names is a workbook of Excel's."""
+    return any(name.startswith("xl/") for name in names)
+
+
 def is_workbook(path: Path) -> bool:
     """Whether a file is one of Excel's."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.startswith("xl/") for name in archive.namelist())
+            return are_of_workbook(archive.namelist())
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
         return False

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sloy.data.archives import ZIP, is_workbook, members, packed_table
+from sloy.data.archives import ZIP, are_of_workbook, members, packed_table
 from sloy.data.formats import is_picture_name
 from sloy.text import many
 
@@ -89,7 +89,7 @@ def _of_zip(path: Path, *, tables: bool) -> str | None:
         return f"holds arrays (NumPy: {listed}); {_ARRAYS}"
     if "content.xml" in names and "mimetype" in names:
         return "is a file of OpenDocument; save its sheet as CSV"
-    if is_workbook(path):
+    if are_of_workbook(names):
         return None if tables else "is an Excel file; save its sheet as CSV"
     if tables and packed_table(names) is not None:
         return None

@@ -21,9 +21,7 @@ from sloy.training.run import Callback, Run
 
 SAMPLES = 256  # that are read, at most
 COMPILED = 0.4  # seconds that compiling the probe may take, on a busy machine
-KEPT = (
-    2**27
-)  # bytes of variables that are kept to be read later; of larger networks readings are made at once
+KEPT = 2**27  # bytes of variables that are kept to be read later; larger networks are read at once
 MOSTLY = 0.9  # share of the samples for which a unit is called flat
 EARLY = 64  # steps after which readings are no longer close together
 MOST_READINGS = 512
