@@ -255,9 +255,8 @@ class _Running:
                 self.folder.begin()
             self.folder.write(CONFIGURATION, text.as_json(self._configuration(opening.engine)))
             saved = Saved(self.folder / CONFIGURATION)
-            return (
-                [opening, saved] if resumed else [saved]
-            )  # a resumed run may be refused until now
+            # A resumed run may be refused until now.
+            return [opening, saved] if resumed else [saved]
 
         teller = Teller(self.tell, begin)
         log = CSVLog(self.folder / "history.csv", seconds=1)

@@ -171,8 +171,8 @@ def _units(
 
     def limits(loss: float) -> tuple[float, float]:
         shares = (LOSS_RISE, UNSURE) if wanted.loss_rise is None else (wanted.loss_rise,) * 2
-        sure, unsure = (share * learned(passes, train, loss, check.y) for share in shares)
-        return sure, unsure
+        known = learned(passes, train, loss, check.y)
+        return shares[0] * known, shares[1] * known
 
     removal = Removal(passes, structure, probe, check, limits, wanted.keep, seed, tell)
     removal.run()
