@@ -10,6 +10,7 @@ import pytest
 import layer_cases
 from available import ENGINES, available
 from layer_cases import CASES, Case
+from layer_formulas import dense
 from sloy import ops
 from sloy.graph import Graph, backprop, check
 from sloy.graph.graph import topological_order
@@ -96,7 +97,7 @@ def test_gradient(case: Case) -> None:
 def test_a_wrong_formula_is_noticed() -> None:
     case = next(c for c in CASES if c.kind == "Dense")
     y = run(case.graph("float64"), {**case.variables(), "x": case.x()})["y"]
-    wrong = layer_cases.dense(case.x(), case.variables()) * 1.001
+    wrong = dense(case.x(), case.variables()) * 1.001
     with pytest.raises(AssertionError):
         assert_close(y, wrong, SAME_FORMULA, scale=np.abs(wrong).max())
 
