@@ -174,7 +174,8 @@ class Recipe:
     augment: Augment | None = option(
         None,
         "change the training pictures at random: flip=horizontal, rotation=DEGREES, shift=SHARE and more (see"
-        " docs/augmentation.md), or none; default: a little of most for folders of pictures, else none",
+        " docs/augmentation.md), or none; default: a little of most for folders of pictures, crop=1 with the network"
+        " cnn, else none",
         metavar="NAME=VALUE,…",
     )
     trainable: Sequence[str] = option(("*",))
