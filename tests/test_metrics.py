@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,13 @@ from sloy.metrics import (
     RSquared,
     TopK,
 )
-from sloy.metrics.figures import by_class, over_classes
+from sloy.metrics.figures import (
+    average_precision,
+    by_class,
+    calibration_error,
+    over_classes,
+    roc_auc,
+)
 from tolerances import ELEMENTARY, Tolerance, assert_close
 
 RNG = np.random.default_rng(5)
@@ -340,3 +347,26 @@ def test_scores_that_are_nan_have_no_rank() -> None:
     p = np.array([[0.5, 0.5], [np.nan, np.nan], [0.2, 0.8]])
     assert np.isnan(by_class(y, p.argmax(1), p)[1].auc)
     assert np.isnan(by_class(y, p.argmax(1), p)[1].average_precision)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (
+            lambda y, p: calibration_error(y, 3 * p),
+            "`probabilities` holds 2.7; each must be from 0 to 1",
+        ),
+        (lambda y, p: calibration_error(y, p * np.nan), "`probabilities` holds NaN"),
+        (lambda y, p: calibration_error(y, p, 0), "`bins`"),
+        (
+            lambda y, p: by_class(y + 5, y, p),
+            "`y` holds 5; its labels must be whole numbers from 0 to 1",
+        ),
+        (lambda y, p: by_class(y, p, p), r"`answers` has shape \(3, 2\)"),
+        (lambda y, p: roc_auc(y, p[:2, 1]), r"`truth` has shape \(3,\), `scores` has shape \(2,\)"),
+        (lambda y, p: average_precision(y, p), r"`scores` has shape \(3, 2\)"),
+    ],
+)
+def test_figures_of_arrays_that_do_not_fit(call: Any, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        call(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]))

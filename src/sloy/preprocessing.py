@@ -231,11 +231,25 @@ def standardize(x: np.ndarray, weights: np.ndarray | None = None) -> Preprocessi
         return part.sum(0, dtype=np.float64)
 
     mean = np.asarray(sum(summed(rows[b], b) for b in blocks) / total)
-    square = sum(summed(np.square(rows[b].astype(np.float64) - mean), b) for b in blocks)
-    deviation = np.asarray(np.sqrt(square / total))
-    # What rounding leaves of a constant channel is no deviation.
-    deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
+    with np.errstate(over="ignore"):
+        square = sum(summed(np.square(rows[b].astype(np.float64) - mean), b) for b in blocks)
+    deviation = units(np.asarray(np.sqrt(square / total)), mean)
+    if not (np.isfinite(mean) & np.isfinite(deviation)).all():
+        raise InvalidArgument(
+            f"standardize: numbers up to {np.abs(rows).max():.3g} are too large to be squared in float64 (1e154)."
+        )
     return Preprocessing(tuple(map(float, mean)), tuple(map(float, deviation)))
+
+
+def units(deviation: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Deviations to divide by: 1 in place of what rounding leaves of numbers that are all the same.
+
+    Examples
+    --------
+    >>> units(np.array([2.0, 0.0, 1e-9, 1e-9]), np.array([0.0, 0.0, 0.0, 1e6])).tolist()
+    [2.0, 1.0, 1e-09, 1.0]
+    """
+    return np.where(deviation <= 1e-12 * np.abs(mean), 1.0, deviation)
 
 
 def _scalar_or_channels(values: np.ndarray) -> np.ndarray:

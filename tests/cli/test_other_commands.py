@@ -114,7 +114,7 @@ def test_predict_names_the_bad_file(
     output, errors = show(capsys, "predict", trained, pictures[0], path, code=1)
     assert [line.split()[0] for line in output.splitlines()] == [str(pictures[0])]
     assert len(errors.splitlines()) == 1
-    assert errors.startswith(f"sloy predict: 1 of 2 cannot be read: {path} (")
+    assert errors.startswith(f"sloy predict: 1 file cannot be read: {path} (")
     assert said in errors
     output, errors = show(capsys, "predict", trained, path, code=1)
     assert output == ""

@@ -372,6 +372,9 @@ def test_a_bad_table_is_one_line_and_nothing_is_written(
 def test_the_target_must_be_given(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, err = show(capsys, "train", table, code=2)
     assert "--target COLUMN" in err
+    for command in ("train", "plan"):
+        _, err = show(capsys, command, "nowhere.csv", code=1)
+        assert err == f"sloy {command}: nowhere.csv: No such file or directory\n"
     _, err = show(capsys, "train", "mnist", "--target", "y", code=2)
     assert "--target does not belong to mnist" in err
 
@@ -455,7 +458,10 @@ def test_the_words_of_a_comparison() -> None:
     assert len({len(line) for line in text.splitlines()}) == 1
     assert verdict(own, {"linear model": linear, "always the same": same}) == ""
     assert "prefer it" in verdict(linear, {"linear model": own, "always the same": same})
-    assert "learned nothing" in verdict(same, {"linear model": own, "always the same": same})
+    assert "learned nothing" in verdict(same, {"linear model": same, "always the same": same})
+    assert "linear model is (RMSE): prefer it" in verdict(
+        same, {"linear model": own, "always the same": same}
+    )
 
 
 def test_a_network_that_ranks_has_learned_something() -> None:

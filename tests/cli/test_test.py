@@ -433,7 +433,7 @@ def test_the_rest_of_a_folder_is_predicted(pictures: Path, sloy: Sloy, tmp_path:
     files = [folder / "a.png", next(folder.glob("[0-9]*.png")), tmp_path / "nowhere.png"]
     done = sloy("predict", pictures / "run", *files, code=1)
     assert len(done.stdout.splitlines()) == 1
-    assert "2 of 3 cannot be read" in done.stderr
+    assert "2 files cannot be read" in done.stderr
     assert "nowhere.png (No such file or directory)" in done.stderr
     done = sloy("predict", pictures / "run", files[0], files[2], code=1)
     assert done.stdout == ""

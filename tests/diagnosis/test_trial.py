@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 
 import sloy
 from sloy.diagnosis import Report
-from sloy.diagnosis.remedies import rounded
-from sloy.diagnosis.trial import Trier
+from sloy.diagnosis.proof import Proof
+from sloy.diagnosis.remedies import Remedy, rounded
+from sloy.diagnosis.trial import Trier, _Fork
+from sloy.errors import InvalidArgument
 from sloy.initializers import Zeros
+from sloy.language import Sentence
 from sloy.layers import Dense, ReLU
+from sloy.training.checkpoint import Snapshot
 
 X = np.random.default_rng(1).normal(size=(400, 4)).astype(np.float32)
 Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)
@@ -35,6 +40,12 @@ CASES: dict[str, tuple[str, str, str, Any]] = {
         "learning_rate=",
         "from the start",
         lambda: (net(), X, {"learning_rate": 2.0}),
+    ),
+    "rate of an own optimizer": (
+        "D08",
+        "optimizer=sloy.Adam(learning_rate=",
+        "from the start",
+        lambda: (net(), X, {"learning_rate": None, "optimizer": sloy.Adam(2.0)}),
     ),
     "rate low": ("D12", "learning_rate=", "from now", lambda: (net(), X, {"learning_rate": 1e-6})),
     "unscaled": (
@@ -75,6 +86,45 @@ def test_what_helps_nothing_is_said_so() -> None:
     assert not any(proof.proved for proof in report.first.proofs if proof.after > 0.6)
     healthy = sloy.diagnose(net(), (X, Y), **OPTIONS)
     assert not any(proof.proved for finding in healthy.findings for proof in finding.proofs)
+
+
+class _Diverges:
+    """A run whose forks have numbers that are not finite from some step on."""
+
+    steps = 4
+
+    def __init__(self, good: int) -> None:
+        self.good = good
+        self.order = SimpleNamespace(recipe=SimpleNamespace(seed=0))
+
+    def fork(self, change: object, steps: int, *, start: Snapshot, **options: object) -> Any:
+        first = start.epoch * self.steps + start.step
+        finite = first + steps <= self.good
+        return SimpleNamespace(
+            finite=finite, first=first, losses=[0.0] * steps, variables=start.variables
+        )
+
+
+@pytest.mark.parametrize(
+    ("good", "finite"), [(8, [True, True]), (5, [True, False]), (2, [False, False])]
+)
+def test_a_fork_has_losses_after_half_and_after_all_wherever_it_ends(
+    good: int, finite: list[bool]
+) -> None:
+    begin = Snapshot({}, {}, 0, 0, 0.0, [], {}, {})
+    found = _Fork(8, 1, None)._losses(_Diverges(good), begin, 0, lambda values: np.zeros(3))  # type: ignore[arg-type]
+    assert [bool(np.isfinite(losses).all()) for losses in found] == finite
+
+
+def test_what_cannot_be_tried_says_why() -> None:
+    def refuses(**arguments: object) -> None:
+        raise InvalidArgument("fit: no such thing.")
+
+    remedy = Remedy(Sentence("twice"), {"epochs": 2}, prevents=True)
+    evidence: Any = SimpleNamespace(total=9)
+    proof = Trier(refuses, evidence).prove(remedy)
+    assert str(proof) == "twice: could not be tried (fit: no such thing.)"
+    assert str(Proof.of_json(json.loads(json.dumps(proof.to_json())))) == str(proof)
 
 
 def test_two_forks_without_a_change_differ_by_nothing_and_the_run_is_not_touched() -> None:

@@ -85,3 +85,36 @@ def test_a_target_far_from_all_others_is_named() -> None:
     with pytest.warns(UserWarning, match=message):
         regressor(epochs=1).fit(X, np.stack([X[:, 0], y], 1))
     regressor(epochs=1).fit(X, FAR)  # far from 0, not from each other
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-15, 1e30])
+def test_units_do_not_matter(unit: float) -> None:
+    """Of samples and of targets alike: nothing counts as constant for being small."""
+    y = BOTH[:, 1]
+    best = regressor().fit(X, y).score(X, y)
+    assert best > 0.9
+    assert regressor().fit(X, y * unit).score(X, y * unit) == pytest.approx(best, abs=1e-3)
+    assert regressor().fit(X * unit, y).score(X * unit, y) == pytest.approx(best, abs=1e-3)
+    one = X * [unit, 1]
+    assert regressor().fit(one, y).score(one, y) == pytest.approx(best, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("y", "said"),
+    [
+        (X[:, 0] * 1e39, r"y has numbers up to \d.\d+e\+39, and float32 holds"),
+        (X[:, 0] * 1e-60, r"y has numbers that differ by 5\.\d+e-60, and float32 holds"),
+        (np.array(["429.950,92 €"] * N), "y holds words, such as '429.950,92 €'; numbers"),
+        (np.array([1.0, None] * (N // 2), object), "y has missing values"),
+    ],
+)
+def test_targets_that_cannot_be_learned(y: np.ndarray, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        regressor().fit(X, y)
+
+
+@pytest.mark.parametrize("gap", [None, float("nan")])
+def test_missing_labels_are_no_class(gap: object) -> None:
+    for y in (["a", gap] * (N // 2), np.array(["a", gap] * (N // 2), object)):
+        with pytest.raises(InvalidArgument, match="Classifier: y has missing values"):
+            sloy.Classifier().fit(X, y)

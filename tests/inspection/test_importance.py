@@ -346,3 +346,14 @@ def test_the_figures(town: tuple[pl.DataFrame, Model]) -> None:
     assert_allclose(tops, means, rtol=1e-5)
     several = inspection.partial_dependence_figure(found[:1]).axes[0]
     assert [t.get_text() for t in several.get_legend().get_texts()] == ["x", "y", "z"]
+
+
+def test_several_numbers_have_panels_of_their_own() -> None:
+    """Their units differ: on one axis the smaller would be a line at 0."""
+    found = inspection.PartialDependence(
+        ("a",), (np.arange(3.0),), *(np.outer(np.arange(3.0) + d, [1.0, 1e6]) for d in (0, -1, 1)),
+        ("y1", "y2"), False, 9,
+    )  # fmt: skip
+    one, other = inspection.partial_dependence_figure([found]).axes
+    assert (one.get_ylabel(), other.get_ylabel()) == ("y1", "y2")
+    assert one.get_ylim()[1] < 10 < 1e6 < other.get_ylim()[1]

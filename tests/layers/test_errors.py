@@ -179,6 +179,15 @@ def test_an_error_that_is_not_ours_gets_a_note_with_the_layer() -> None:
     assert caught.value.__notes__ == ["sloy: while the layer `activation_1` was being built."]
 
 
+def test_numpy_takes_no_tensors() -> None:
+    class Own(Layer):
+        def apply(self, scope: object, x: Tensor) -> Tensor:
+            return np.tanh(x)  # type: ignore[call-overload, no-any-return]
+
+    with pytest.raises(InvalidArgument, match=r"own_1: the layer hands .* `sloy.ops`"):
+        Network((5,), [Own()])
+
+
 def test_dropout_needs_key_and_step_in_training() -> None:
     network = Network((5,), [Dropout(0.5)])
     with pytest.raises(InvalidArgument, match=r"dropout_1: .*`key` and the `step`"):

@@ -260,3 +260,10 @@ def test_a_time_limit_stops_before_an_epoch_too_many() -> None:
     assert stopped == [False, False, True, True]
     with pytest.raises(InvalidArgument, match="`seconds`"):
         TimeLimit(0.0)
+
+
+def test_a_method_that_nothing_calls_is_refused():
+    with pytest.raises(
+        InvalidArgument, match="nothing calls on_epochend; the moments are on_batch_end, "
+    ):
+        type("Own", (sloy.Callback,), {"on_epochend": lambda self, run, row: None})

@@ -114,8 +114,8 @@ def run(arguments: argparse.Namespace) -> int:
         print_lines(predictions)
     if not unread:
         return OK
-    total = len(samples) + len(unread)
-    print(f"sloy predict: {len(unread)} of {total} cannot be read: {some(unread)}", file=sys.stderr)
+    count = text.many(len(unread), "file")
+    print(f"sloy predict: {count} cannot be read: {some(unread)}", file=sys.stderr)
     return FAILED
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from sloy.diagnosis.callback import Diagnosis
 from sloy.diagnosis.report import Report
 from sloy.diagnosis.trial import Trier
 from sloy.errors import NonFiniteError
+from sloy.optimizers import Optimizer
 from sloy.problem import Network
 from sloy.problem.inputs import Data
 from sloy.training.checkpoint import Snapshot
@@ -75,7 +76,19 @@ def _fit(given: Mapping[str, Any], **changed: Any) -> Any:
 
 def command_of(change: Mapping[str, Any]) -> str:
     """What to write instead: arguments of `sloy.fit`."""
-    return "sloy.fit(…, " + ", ".join(f"{name}={value!r}" for name, value in change.items()) + ")"
+    given = {name: value for name, value in change.items() if value is not None}
+    return (
+        "sloy.fit(…, " + ", ".join(f"{name}={_code(value)}" for name, value in given.items()) + ")"
+    )
+
+
+def _code(value: Any) -> str:
+    """A value as code: of an optimiser what differs from its defaults."""
+    if not isinstance(value, Optimizer):
+        return repr(value)
+    own = {one: getattr(value, one.name) for one in fields(value)}
+    given = [f"{one.name}={v!r}" for one, v in own.items() if v != one.default]
+    return f"sloy.{type(value).__name__}({', '.join(given)})"
 
 
 @dataclass

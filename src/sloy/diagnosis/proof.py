@@ -19,7 +19,7 @@ class Proof:
     change : Sentence
         What is changed, such as "learning rate 0.1 → 0.001".
     moment : Sentence
-        "from the start" or "from now".
+        "from the start" or "from now"; why it could not be tried, of no steps.
     steps, orders : int
         How many steps, and in how many orders of the samples.
     before, after : float
@@ -55,7 +55,9 @@ class Proof:
 
     def __str__(self) -> str:
         if not self.steps:
-            return say("{words}: could not be tried", words=self.words)
+            return say(
+                "{words}: could not be tried ({reason})", words=self.words, reason=self.start
+            )
         told = say(
             "{words}, {start}: loss {before:.3g} → {after:.3g} after {steps}, {orders}, ± {error:.2g}",
             words=self.words,

@@ -13,6 +13,7 @@ from sloy.diagnosis.report import Finding
 from sloy.errors import SloyError
 from sloy.language import Sentence, sentence
 from sloy.layers import Layer
+from sloy.optimizers import Optimizer
 from sloy.problem import Network
 from sloy.training.recipe import Recipe
 
@@ -72,6 +73,11 @@ def _rate(evidence: Evidence, *, higher: bool) -> Remedy | None:
     if rate == top or (rate > top) != higher:
         rate = rounded(top * (10 if higher else 0.1))
     change: dict[str, Any] = {"learning_rate": rate}
+    own = recipe.optimizer
+    if isinstance(own, Optimizer) and own.learning_rate != getattr(
+        type(own), "learning_rate", None
+    ):
+        change = {"learning_rate": None, "optimizer": replace(own, learning_rate=rate)}
     if not isinstance(recipe.schedule, str | None) or not isinstance(
         recipe.learning_rate, float | int | None
     ):

@@ -22,6 +22,7 @@ from sloy.training.probe import spread
 from sloy.training.probe_graph import probe_evaluation_graph
 from sloy.training.run import Run
 
+NAN = float("nan")
 STEPS = 120
 ORDERS = 3
 MORE_ORDERS = 9  # where all the steps of the run leave it undecided
@@ -104,17 +105,9 @@ class Trier:
             try:
                 own = self._course({}, steps, orders, from_start=prevents)
                 other = self._course(remedy.change, steps, orders, from_start=prevents)
-            except SloyError:
-                return Proof(
-                    remedy.words,
-                    Sentence(""),
-                    0,
-                    0,
-                    float("nan"),
-                    float("nan"),
-                    float("nan"),
-                    proved=False,
-                )
+            except SloyError as error:
+                reason = Sentence("{reason}", {"reason": str(error)})
+                return Proof(remedy.words, reason, 0, 0, NAN, NAN, NAN, proved=False)
             proof = self._judged(remedy, own, other, steps, prevents=prevents)
             cost = time.perf_counter() - begun
             # A harm that the run has at its end, and the fork not yet, is still to come.
@@ -226,10 +219,10 @@ class _Fork(Callback):
         """The losses after half of the steps, and after all, in one order."""
         half = self.steps // 2
         seed = run.order.recipe.seed + number if number else None
-        for steps in (half, self.steps - half):
+        for part, steps in enumerate((half, self.steps - half)):
             branch = run.fork({}, steps, start=begin, shuffle_seed=seed)
             if not branch.finite:
-                yield from [np.full(len(measure(begin.variables)), np.inf)] * (1 + (steps == half))
+                yield from [np.full(len(measure(begin.variables)), np.inf)] * (2 - part)
                 return
             done = branch.first + len(branch.losses)
             begin = replace(

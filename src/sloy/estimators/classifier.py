@@ -364,4 +364,5 @@ def _one_axis(y: Any) -> np.ndarray:
 def _losses_for(several: bool, classes: int) -> str:
     if several:
         return "binary_crossentropy"
-    return f"{'binary_crossentropy, ' if classes == 2 else ''}categorical_crossentropy, hinge"
+    two = "binary_crossentropy, " if classes == 2 else ""
+    return f"{two}categorical_crossentropy (cross_entropy=SMOOTHING), focal, hinge"

@@ -19,7 +19,7 @@ from sloy.data.tables.sources import FrameTable
 from sloy.errors import InvalidArgument
 from sloy.estimators.rows import Rows, filled, shaped
 from sloy.graph.spec import Shape
-from sloy.preprocessing import Preprocessing, standardize
+from sloy.preprocessing import Preprocessing, standardize, units
 
 NOTHING = Preprocessing()
 AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
@@ -150,8 +150,7 @@ def scales(
     if not isinstance(x, SparseRows):
         return standardize(x, weight)
     mean, deviation = x.moments(weight)
-    deviation[deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))] = 1.0
-    return Preprocessing(tuple(mean.tolist()), tuple(deviation.tolist()))
+    return Preprocessing(tuple(mean.tolist()), tuple(units(deviation, mean).tolist()))
 
 
 def learn_table(where: str, table: FrameTable, kept: np.ndarray | None) -> Preparation:

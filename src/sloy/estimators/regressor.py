@@ -26,6 +26,7 @@ from sloy.losses.regression import in_unit_of, in_units
 from sloy.model import Model
 from sloy.model.origin import origin_of, with_origin
 from sloy.options import takes
+from sloy.preprocessing import units
 from sloy.problem import Network
 from sloy.text import shown
 from sloy.training.held_out import HeldOut
@@ -160,9 +161,11 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
             raise InvalidArgument(
                 f"Regressor: y holds {what} ({given.dtype}); numbers are learned, such as {unit}."
             )
-        found = check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
+        found = _numbers(y)
         if found.ndim not in (1, 2):
             raise ShapeError(f"Regressor: y has shape {found.shape}; it must be (N,) or (N, M).")
+        if self.precision != "float64":
+            _check_within_float32(found)
         return np.asarray(found)
 
     def _loss(self, outputs: int) -> Loss:
@@ -221,10 +224,9 @@ class Regressor(RegressorMixin, Estimator):  # type: ignore[misc]
         weight, numbers = None if weight is None else weight[rows], numbers[rows]
         mean = np.average(numbers, 0, weight)
         deviation = np.sqrt(np.average(np.square(numbers - mean), 0, weight))
-        deviation = np.where(deviation <= 1e-12 * np.maximum(1.0, np.abs(mean)), 1.0, deviation)
         unit, shift = (
             tuple(map(float, values)) if values.ndim else float(values)
-            for values in (deviation, mean)
+            for values in (units(deviation, mean), mean)
         )
         return self._measured_in(loss, unit), () if whole else (Rescale(unit, shift),)
 
@@ -285,6 +287,34 @@ def _logarithms(
     mean = np.average(y.astype(np.float64)[rows], 0, given)
     found = np.log(np.where(mean > 0, mean, 1.0))
     return tuple(map(float, found)) if found.ndim else float(found)
+
+
+def _numbers(y: Any) -> np.ndarray:
+    """Targets as floats, where they are numbers."""
+    try:
+        return check_array(y, ensure_2d=False, dtype=[np.float64, np.float32], input_name="y")
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        words = [cell for cell in np.ravel(np.asarray(y, object)) if isinstance(cell, str)]
+        raise InvalidArgument(
+            f"Regressor: y holds words, such as {shown(words[0])}; numbers are learned. sloy.data.load_table reads the"
+            " target of a table as people write numbers."
+        ) from None
+
+
+def _check_within_float32(y: np.ndarray) -> None:
+    """Refuse targets whose unit float32 does not hold."""
+    limits = np.finfo(np.float32)
+    for column in y.reshape(len(y), -1).T:
+        far = float(np.abs(column).max())
+        spread = float(np.ptp(column))
+        if far > float(limits.max) or 0 < spread < 100 * float(limits.tiny):
+            what = f"up to {far:.3g}" if far > float(limits.max) else f"that differ by {spread:.3g}"
+            raise InvalidArgument(
+                f"Regressor: y has numbers {what}, and float32 holds those from 1e-38 to 3e38: give y in another unit,"
+                ' or precision="float64".'
+            )
 
 
 def _warn_of_far(y: np.ndarray) -> None:

@@ -93,11 +93,19 @@ def plain_targets(where: str, y: Any) -> Any:
         plain = {"b": bool, "i": np.int64, "u": np.uint64, "f": np.float64}
         kind = plain.get(getattr(dtype, "kind", ""))
         y = y if gaps else y.to_numpy(dtype=kind) if kind else y.to_numpy()
-    elif getattr(dtype, "kind", "O") == "O" and isinstance(y, list | np.ndarray) and len(y):
-        gaps = any(cell is None for cell in y)
+    elif getattr(dtype, "kind", "O") == "O" and (
+        module == "pandas" or isinstance(y, list | np.ndarray)
+    ):
+        gaps = any(map(_is_gap, y if getattr(y, "ndim", 1) == 1 else np.ravel(y)))
     if gaps:
         raise InvalidArgument(f"{where}: y has missing values (NaN, None); leave these rows out.")
     return y
+
+
+def _is_gap(cell: Any) -> bool:
+    """Whether a cell of objects is None, NaN, or pandas' own word for a missing one."""
+    missing = cell is None or type(cell).__name__ in ("NAType", "NaTType")
+    return missing or (isinstance(cell, float) and cell != cell)
 
 
 def filled(x: np.ndarray, means: tuple[float, ...]) -> np.ndarray:

@@ -281,6 +281,13 @@ def verdict(
                 figure=say(_TITLES[figure]),
             )
             return told + (say(_WHY[figure]) if figure in _WHY else "")
+        linear = others.get("linear model", same)
+        if sign * linear[figure] < sign * same[figure]:
+            return say(
+                "the network is no better than always giving the same answer, but the linear model is ({title}):"
+                " prefer it (linear.sloy)",
+                title=say(_TITLES[figure]),
+            )
         return say(
             "the network is no better than always giving the same answer: it has learned nothing of use"
         )

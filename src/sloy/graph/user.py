@@ -26,16 +26,22 @@ def call(place: str, function: Callable[..., Tensor], *arguments: Tensor) -> Ten
     except TypeError as error:
         if (wrong := _wrong_call(str(error))) is not None:
             raise InvalidArgument(f"{place}: the function fails: {wrong}.") from error
-        if "__array_ufunc__" not in str(error):
-            raise
-        raise InvalidArgument(
-            f"{place}: the function hands a symbolic tensor to NumPy; write it with `sloy.ops`."
-        ) from error
+        if is_for_numpy(error):
+            raise InvalidArgument(f"{place}: the function {FOR_NUMPY}.") from error
+        raise
     if not isinstance(result, Tensor):
         raise InvalidArgument(
             f"{place}: the function returned a {type(result).__name__}; it must return a Tensor."
         )
     return result
+
+
+FOR_NUMPY = "hands a symbolic tensor to NumPy; write it with `sloy.ops`"
+
+
+def is_for_numpy(error: Exception) -> bool:
+    """Whether NumPy refused a symbolic tensor: ``np.tanh(x)``."""
+    return isinstance(error, TypeError) and "__array_ufunc__" in str(error)
 
 
 def check_apart(place: str, x: Tensor, y: Tensor) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy import text
 from sloy.arguments import array, instance, integer
-from sloy.data.tables import TableReader
+from sloy.data.tables import RowsReader, TableReader
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import read_moments
 from sloy.data.tables.remarks import Remarks
@@ -148,7 +148,11 @@ def partial_dependence(
         moved = curves - curves.mean(0) + mean.mean(0)  # (G, N, K)
         ends = curves.min((0, 1)), curves.max((0, 1))  # (K,): what is answered at all
         low, high = (np.clip(end, *ends) for end in np.quantile(moved, BAND, axis=1))
-    outputs = tuple(model.class_names) or tuple(map(str, range(mean.shape[-1])))
+    count = mean.shape[-1]
+    targets = model.reader.targets if isinstance(model.reader, RowsReader) else ()
+    outputs = tuple(model.class_names) or (
+        targets if len(targets) == count else tuple(map(str, range(count)))
+    )
     task = model.loss.task(model.network.output_shape)
     return PartialDependence(
         tuple(name for name, _ in parts), tuple(line[0] for line in lines),

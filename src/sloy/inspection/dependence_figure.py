@@ -37,6 +37,8 @@ def partial_dependence_figure(
 ) -> Figure:
     """A panel for each column: the mean answer for each value; of two columns together a map.
 
+    Of several numbers that are answered each has panels of its own, as their units differ.
+
     Around a single answer stands a band within which four fifths of the rows' own curves lie, see `PartialDependence`.
 
     Parameters
@@ -59,21 +61,21 @@ def partial_dependence_figure(
         raise InvalidArgument("partial_dependence_figure: `found` is empty; give one or more.")
     for one in several:
         instance("partial_dependence_figure", "found", one, PartialDependence)
-    across = min(2, len(several))
-    down = -(-len(several) // across)
+    panels = [(one, part) for one in several for part in _apart(one, _outputs(one, output))]
+    across = min(2, len(panels))
+    down = -(-len(panels) // across)
     figure = new_figure(4.2 * across + 0.6, 3.0 * down + 0.4)
     grid = figure.subplots(down, across, squeeze=False)
-    curves = [one for one in several if len(one.columns) == 1]
-    limits = _limits([(one, _outputs(one, output)) for one in curves])
-    for axes, one in zip(grid.flat, several, strict=False):
-        shown = _outputs(one, output)
+    curves = [(one, drawn) for one, drawn in panels if len(one.columns) == 1]
+    for axes, (one, drawn) in zip(grid.flat, panels, strict=False):
         if len(one.columns) == 2:
-            _map(axes, one, shown[-1], name)
+            _map(axes, one, drawn[-1], name)
             continue
-        _curve(axes, one, shown)
-        axes.set_ylim(limits)
-        axes.set_ylabel(_answered(one, shown, name))
-    for axes in list(grid.flat)[len(several) :]:
+        _curve(axes, one, drawn)
+        alike = [panel for panel in curves if one.is_classification or panel[1] == drawn]
+        axes.set_ylim(_limits(alike))
+        axes.set_ylabel(_answered(one, drawn, name))
+    for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
     head(figure, title or _headline({len(one.columns) for one in several}))
     return figure
@@ -103,6 +105,11 @@ def _outputs(found: PartialDependence, output: str | int | None) -> list[int]:
     flat = found.mean.reshape(-1, count)  # (values, K)
     varied = np.argsort(-np.ptp(flat, axis=0), kind="stable")[: len(COLOURS)]
     return sorted(map(int, varied))
+
+
+def _apart(found: PartialDependence, outputs: list[int]) -> list[list[int]]:
+    """The outputs that are drawn in one panel: probabilities, or one number."""
+    return [outputs] if found.is_classification else [[k] for k in outputs]
 
 
 def _limits(drawn: Sequence[tuple[PartialDependence, list[int]]]) -> tuple[float, float]:
@@ -213,7 +220,8 @@ def _said(value: object) -> str:
 def _answered(found: PartialDependence, outputs: list[int], name: str) -> str:
     """What stands along the answers' axis."""
     if not found.is_classification:
-        return text.shortened(name, LONGEST) or say("answer")
+        own = found.outputs[outputs[0]] if len(found.outputs) > 1 else name
+        return text.shortened(own, LONGEST) or say("answer")
     if len(outputs) == 1:
         return say("probability of {name}", name=text.shortened(found.outputs[outputs[0]], 16))
     return say("probability")

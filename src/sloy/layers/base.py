@@ -15,6 +15,7 @@ from sloy import ops
 from sloy.errors import InvalidArgument, SloyError
 from sloy.graph.spec import Shape
 from sloy.graph.tensor import Tensor
+from sloy.graph.user import FOR_NUMPY, is_for_numpy
 from sloy.initializers import Fans, Initializer, fans
 from sloy.layers.config import decode, encode
 from sloy.regularizers import Constraint, Regularizer
@@ -287,6 +288,8 @@ def _named(path: str) -> Iterator[None]:
         error.args = (text if text.startswith(path) else f"{path}: {text}", *error.args[1:])
         raise
     except Exception as error:
+        if is_for_numpy(error):
+            raise InvalidArgument(f"{path}: the layer {FOR_NUMPY}.") from error
         error.add_note(f"sloy: while the layer `{path}` was being built.")
         raise
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sloy import text
+from sloy.arguments import integer
+from sloy.errors import InvalidArgument, ShapeError
+from sloy.text import shown
 
 NAN = float("nan")
 
@@ -84,11 +87,38 @@ def _by_score(
     truth: np.ndarray, scores: np.ndarray, weights: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The different scores, rising, and for each the weight of the samples that are meant and of the others."""
+    _same_length("scores", truth=truth, scores=scores, weights=weights)
     w = np.ones(len(scores)) if weights is None else np.asarray(weights, np.float64)
     values, place = np.unique(np.asarray(scores, np.float64), return_inverse=True)
     yes = np.asarray(truth) > 0
     meant = np.bincount(place, w * yes, len(values))
     return values, meant, np.bincount(place, w * ~yes, len(values))
+
+
+def _same_length(where: str, **arrays: np.ndarray | None) -> None:
+    """Refuse arrays (N,) that are not of one length, which is named."""
+    shapes = {name: np.shape(array) for name, array in arrays.items() if array is not None}
+    if len(set(shapes.values())) > 1 or len(next(iter(shapes.values()))) != 1:
+        given = ", ".join(f"`{name}` has shape {shape}" for name, shape in shapes.items())
+        raise ShapeError(f"{where}: {given}; all must be (N,).")
+
+
+def _check_probabilities(where: str, y: np.ndarray, probabilities: np.ndarray) -> None:
+    """Refuse labels and probabilities that cannot be of the same N samples of K classes; NaN may stand among them."""
+    shape = np.shape(probabilities)
+    if len(shape) != 2 or np.shape(y) != shape[:1]:
+        raise ShapeError(
+            f"{where}: `y` has shape {np.shape(y)}, `probabilities` {shape}; they must be (N,) and (N, K)."
+        )
+    labels, p = np.asarray(y), np.asarray(probabilities)
+    if wrong := [label for label in np.unique(labels).tolist() if label not in range(shape[1])]:
+        raise InvalidArgument(
+            f"{where}: `y` holds {shown(wrong[0])}; its labels must be whole numbers from 0 to {shape[1] - 1}."
+        )
+    if (far := p[np.abs(p - 0.5) > 0.5 + 1e-6]).size:
+        raise InvalidArgument(
+            f"{where}: `probabilities` holds {far[0]:g}; each must be from 0 to 1."
+        )
 
 
 @dataclass(frozen=True)
@@ -184,6 +214,8 @@ def by_class(y: np.ndarray, answers: np.ndarray, probabilities: np.ndarray) -> l
     >>> [(one.samples, one.precision, one.recall) for one in found]
     [(1, 0.5, 1.0), (2, 1.0, 0.5)]
     """
+    _check_probabilities("by_class", y, probabilities)
+    _same_length("by_class", y=y, answers=answers)
     found = []
     for k, scores in enumerate(probabilities.T):
         own = y == k
@@ -256,6 +288,10 @@ def reliability(y: np.ndarray, probabilities: np.ndarray, bins: int = BINS) -> R
     >>> found.samples.tolist(), found.right.tolist()
     ([2, 2], [0.5, 1.0])
     """
+    _check_probabilities("reliability", y, probabilities)
+    integer("reliability", "bins", bins, least=1)
+    if np.isnan(probabilities).any():
+        raise InvalidArgument("reliability: `probabilities` holds NaN; each must be from 0 to 1.")
     p = probabilities.astype(np.float64)
     if p.shape[1] == 2:
         given, right = p[:, 1], y == 1

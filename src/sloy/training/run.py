@@ -88,6 +88,16 @@ class Callback:
     ...         return row["loss"] < 0.1
     """
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a method that is called as a moment is, and is none: it would never be called."""
+        super().__init_subclass__()
+        moments = [name for name in dir(Callback) if name.startswith("on_")]
+        for name in vars(cls):
+            if name.startswith("on_") and name not in moments:
+                raise InvalidArgument(
+                    f"{cls.__name__}: nothing calls {name}; the moments are {', '.join(moments)}."
+                )
+
     def on_count(self, what: str, done: int, total: int) -> None:
         """While `fine_tune` computes what its frozen layers give: so many of all samples are done."""
 

@@ -17,6 +17,11 @@ _PIXEL = re.compile(r"(pixel|px|p|x|v)?[ _.]?\d+([x_]\d+)?", re.IGNORECASE)
 def of_pixels(path: Path) -> str:
     """What to type where all columns but the first or the last are called as pixels are; "" where they are not.
 
+    Raises
+    ------
+    FileFormatError, OSError
+        Where the file is empty, or not there.
+
     Examples
     --------
     >>> import tempfile
@@ -25,8 +30,10 @@ def of_pixels(path: Path) -> str:
     >>> of_pixels(file).split(":")[0]
     "; all others but 'label' look like pixels of 28 × 28 pictures"
     """
+    if not path.exists() or not path.stat().st_size:
+        read_header(path)  # which says so
     try:
-        names = read_header(path).names if path.is_file() else ()
+        names = read_header(path).names
     except (SloyError, OSError):
         return ""
     whose = [name for name in names if not _PIXEL.fullmatch(name)]
@@ -43,7 +50,7 @@ def of_pixels(path: Path) -> str:
 def _square(count: int) -> tuple[int, int]:
     """(side, channels) of square pictures of so many numbers, grey or coloured; zeros where there are none."""
     for channels in (1, 3):
-        side = isqrt(count // channels)
+        side = isqrt(max(count, 0) // channels)
         if channels * side * side == count >= _LEAST:
             return side, channels
     return 0, 0

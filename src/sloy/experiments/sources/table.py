@@ -168,7 +168,7 @@ class TableFile(Source):
     def check(self, network: str, *, further: bool) -> None:
         """A table needs a target, and two networks suit it."""
         if self.target is None:
-            way = tables.of_pixels(Path(self.data))
+            way = "" if is_read_once(self.data) else tables.of_pixels(Path(self.data))
             raise InvalidOption(
                 f"give the column of {called(self.data)} that is to be predicted: `target` COLUMN{way}"
             )

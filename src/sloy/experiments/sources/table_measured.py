@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -188,8 +187,6 @@ def _explained(
         if not found:
             return figures
         targets = () if model.class_names else _reader(model).targets
-        if len(targets) > 1:
-            found = [replace(one, outputs=targets) for one in found]
         name = targets[0] if len(targets) == 1 else ""
         drawn = inspection.partial_dependence_figure(found, name=name)
         figures["partial-dependence.png"] = drawn

@@ -36,7 +36,7 @@ SENTENCES: dict[str, str] = {
     "on the validation samples": "на контрольной выборке",
     "{words}, {start}: loss {before:.3g} → {after:.3g} after {steps}, {orders}, ± {error:.2g}": "{words}, {start}: потери {before:.3g} → {after:.3g}, {steps}, {orders}, ± {error:.2g}",
     "{told}: tried, no sure gain": "{told}: испробовано, уверенного выигрыша нет",
-    "{words}: could not be tried": "{words}: испробовать нельзя",
+    "{words}: could not be tried ({reason})": "{words}: испробовать нельзя ({reason})",
     " or ": " или ",
     "error": "ошибка",
     "warning": "предупреждение",

@@ -58,6 +58,7 @@ SENTENCES: dict[str, str] = {
     "the network is better than always giving the same answer by {better}, not by {figure}": "сеть лучше, чем всегда один и тот же ответ, по мерам: {better}, но не по мере {figure}",
     ": it tells the classes apart, but how probable it says they are is further from the truth than their shares": ": классы она различает, но названные ею вероятности дальше от истины, чем доли классов",
     ": a few of its errors are large": ": несколько ошибок у неё велики",
+    "the network is no better than always giving the same answer, but the linear model is ({title}): prefer it (linear.sloy)": "сеть не лучше, чем всегда один и тот же ответ, а линейная модель лучше ({title}): возьмите её (linear.sloy)",
     "the network is no better than always giving the same answer: it has learned nothing of use": "сеть не лучше, чем всегда один и тот же ответ: ничему полезному она не научилась",
     "the linear model is as good or better ({title}): it is simpler, prefer it (linear.sloy)": "линейная модель не хуже ({title}): она проще, возьмите её (linear.sloy)",
 }

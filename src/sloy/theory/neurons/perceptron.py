@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class PerceptronRun(Shown):
 
     converged: bool
     epochs: int
-    mistakes: tuple[int, ...]
+    mistakes: tuple[int, ...] = field(repr=False)
     separation: Separation | None
     undecided: str = ""
 
