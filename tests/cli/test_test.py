@@ -422,7 +422,7 @@ def test_the_rest_of_a_folder_is_predicted(pictures: Path, sloy: Sloy, tmp_path:
     done = sloy("predict", pictures / "run", folder, code=1)
     assert done.stdout.splitlines() == good
     (line,) = done.stderr.splitlines()
-        assert f"12 files cannot be read: {folder / 'a.png'} (" in line
+    assert f"12 files cannot be read: {folder / 'a.png'} (" in line
     assert line.endswith("; and 2 more")
     done = sloy("predict", pictures / "run", folder, "--json", code=1)
     document = json.loads(done.stdout)
