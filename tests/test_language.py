@@ -50,10 +50,30 @@ def fields(sentence: str) -> list[str]:
     return sorted({name for _, name, _, _ in string.Formatter().parse(sentence) if name})
 
 
+def own_words() -> Iterator[str]:
+    """Causes and remedies that a finding has in place of its rule's."""
+    rules = [tree for path, tree in trees().items() if path.parent.name == "rules"]
+    found = 0
+    for node in (node for tree in rules for node in ast.walk(tree)):
+        given = isinstance(node, ast.keyword) and node.arg in ("causes", "remedies")
+        names = (
+            [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+            if isinstance(node, ast.Assign)
+            else []
+        )
+        if given or {"causes", "remedies"} & set(names):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    found += 1
+                    yield part.value
+    assert found > 60
+
+
 def test_every_sentence_has_its_russian_one() -> None:
     said = [(text, path.name) for name in ("say", "sentence") for text, path in calls(name)]
     said += [(words, name) for name, words in FILES_OF_RUNS.items()]
     said += [(words, rule.id) for rule in RULES for words in (*rule.causes, *rule.remedies)]
+    said += [(words, "rules") for words in own_words()]
     assert len(said) >= 3
     assert not [pair for pair in said if pair[0] not in SENTENCES]
     assert not [pair for pair in calls("counted") if pair[0] not in NOUNS]

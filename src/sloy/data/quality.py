@@ -200,7 +200,7 @@ def quality(
     most = max([duplicates + contradictions, *crossing.values()])
     by_chance = False
     if most and parts is not None:
-        by_chance = _chance(train.x, numbers) * len(train) ** 2 / 2 > CHANCE * most
+        by_chance = chance_of_twins(train.x, numbers) * len(train) ** 2 / 2 > CHANCE * most
     return Quality(
         samples,
         classes,
@@ -242,7 +242,7 @@ def _of_answers(data: Dataset) -> np.ndarray:
     return _hashes(y, np.arange(y.shape[1])) * np.uint64(0x9E3779B97F4A7C15)
 
 
-def _chance(x: np.ndarray, numbers: np.ndarray) -> float:
+def chance_of_twins(x: np.ndarray, numbers: np.ndarray) -> float:
     """The probability that two samples agree in all numbers, were these independent."""
     some = _some(x)[:, numbers].astype(np.float64)
     found = 1.0

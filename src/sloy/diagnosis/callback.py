@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from sloy.arguments import sequence
 from sloy.diagnosis.evidence import Evidence
 from sloy.diagnosis.facts import Facts, facts
 from sloy.diagnosis.report import Report, judge
@@ -27,6 +28,8 @@ class Diagnosis(Probe):
     ----------
     limits : mapping of str to float, optional
         Limits of rules in place of their own: ``{"D08.first": 0.5}``; `sloy diagnose --rules` lists them.
+    columns : sequence of str, optional
+        Names of the numbers of a sample, by which findings call them.
 
     Attributes
     ----------
@@ -46,12 +49,14 @@ class Diagnosis(Probe):
     """
 
     limits: Mapping[str, float] = field(default_factory=dict)
+    columns: Sequence[str] = ()
     _facts: Facts | None = field(default=None, init=False, repr=False)
     _start: Mapping[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._rules = with_limits(self.limits)
+        self.columns = sequence("Diagnosis", "columns", self.columns, str)
 
     def on_fit_begin(self, run: Run) -> bool | None:
         """Look before the first step."""
@@ -103,6 +108,8 @@ class Diagnosis(Probe):
             run.history.rows,
             self._start,
             run.error,
+            self.columns,
+            run.model.class_names,
         )
 
     @property

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
 
 from sloy.diagnosis.facts import Facts
 from sloy.errors import NonFiniteError
-from sloy.layers import Dropout
+from sloy.layers import Dropout, Layer, StochasticDepth
 from sloy.problem.problem import Problem
 from sloy.training.history import Row
 from sloy.training.probe import Reading
@@ -40,6 +40,8 @@ class Evidence:
         Parameters before the first step; those of more than two axes too. Empty in a run that was resumed.
     error : BaseException or None
         What ended the run.
+    columns, classes : sequence of str
+        Names of the numbers of a sample, and of the classes; empty where they have none.
     """
 
     problem: Problem
@@ -53,6 +55,16 @@ class Evidence:
     history: Sequence[Row] = ()
     start: Mapping[str, np.ndarray] = field(default_factory=dict)
     error: BaseException | None = None
+    columns: Sequence[str] = ()
+    classes: Sequence[str] = ()
+
+    def column(self, number: int) -> str:
+        """What a number of the samples is called."""
+        return self.columns[number] if number < len(self.columns) else str(number)
+
+    def class_(self, number: int) -> str:
+        """What a class is called."""
+        return self.classes[number] if number < len(self.classes) else str(number)
 
     @property
     def first(self) -> Reading:
@@ -155,8 +167,13 @@ class Evidence:
     @property
     def drops(self) -> bool:
         """Whether something is dropped or changed at random in training."""
-        layers = any(isinstance(layer, Dropout) for layer in self.problem.network.layers)
-        return layers or self.recipe.augment is not None
+        drops = any(isinstance(layer, Dropout | StochasticDepth) for layer in self.layers)
+        return drops or self.recipe.augment is not None
+
+    @cached_property
+    def layers(self) -> list[Layer]:
+        """All of the network, those within others too."""
+        return [found for layer in self.problem.network.layers for found in _within(layer)]
 
     def since(self, holds: Callable[[Reading], bool]) -> tuple[int, int | None] | None:
         """The steps of the first reading of which something holds, and from which it held no more; None of none."""
@@ -166,6 +183,16 @@ class Evidence:
         last = len(held) - 1 - held[::-1].index(True)
         cured = None if last == len(held) - 1 else self.readings[last + 1].step
         return self.readings[held.index(True)].step, cured
+
+
+def _within(layer: Layer) -> Iterator[Layer]:
+    """A layer, and those that are among its fields."""
+    yield layer
+    for one in fields(layer):
+        value = getattr(layer, one.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Layer):
+                yield from _within(item)
 
 
 def _labels(y: np.ndarray) -> np.ndarray:

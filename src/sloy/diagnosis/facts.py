@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
+from sloy.data.quality import CHANCE, chance_of_twins
+from sloy.data.quality import FEWEST as FEWEST_TWINS
+from sloy.diagnosis.columns import (
+    FEWEST,
+    LINEAR_COLUMNS,
+    MOST_IN_PIECES,
+    NEIGHBOURS,
+    alike_classes,
+    columns_of,
+    linear_model,
+)
 from sloy.problem.inputs import Columns
-from sloy.problem.problem import Problem
 from sloy.training.member_losses import OfMembers
 from sloy.training.order import Order
 from sloy.training.probe_graph import constant_losses
@@ -19,8 +29,35 @@ KEY_NUMBERS = 64  # of a sample, by which equal ones are looked for before they 
 MOST_ROWS = 20_000  # looked at, of each part
 MOST_NUMBERS = 20_000_000  # in those rows
 MOST_COLUMNS = 300
-MOST_IN_PIECES = 4_000  # rows of which columns are judged
-LINEAR_ROWS, LINEAR_COLUMNS = 2_000, 1_000  # of a linear model
+# Parts differ: by so many deviations, and standard errors; they are so many times as wide.
+APART, SURE, WIDE = 1.0, 6.0, 3.0
+
+
+@dataclass(frozen=True)
+class Tail:
+    """How much of the variance of all targets a hundredth of them makes, the farthest from the mean."""
+
+    count: int
+    share: float
+    farthest: float
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A column, or a channel of pictures: mean and deviation in training, and of the samples to validate on."""
+
+    column: int
+    mean: float
+    deviation: float
+    held_out_mean: float
+    held_out_deviation: float
+
+    @property
+    def size(self) -> float:
+        """In deviations, or how many times as wide; the larger."""
+        apart = abs(self.held_out_mean - self.mean) / max(self.deviation, 1e-30)
+        wide = self.held_out_deviation / max(self.deviation, 1e-30)
+        return max(apart, wide, 1 / max(wide, 1e-30))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +84,14 @@ class Facts:
         Columns that tell the target alone.
     constant, doubled, counting : tuple of int
         Columns that are all alike, equal to another, or count the rows.
+    alike : bool
+        Whether all samples are the same.
+    same_target : float or None
+        What all targets are; None where they differ.
+    tail : Tail or None
+        Of targets that are numbers.
+    shifts : tuple of Shift
+        Columns, or channels of pictures, that are elsewhere in the samples to validate on.
     """
 
     samples: int
@@ -59,9 +104,18 @@ class Facts:
     leaked: float = 0.0
     telling: tuple[tuple[int, float], ...] = ()
     constant: tuple[int, ...] = ()
+    alike: bool = False
+    same_target: float | None = None
+    tail: Tail | None = None
+    shifts: tuple[Shift, ...] = ()
     doubled: tuple[int, ...] = ()
     counting: tuple[int, ...] = ()
     _linear: Callable[[], float] | None = None
+    _train: Part | None = None
+
+    def alike_classes(self, among: Sequence[int]) -> tuple[int, int] | None:
+        """Two of some classes whose samples stand among one another, and apart from the rest; None of none."""
+        return None if self._train is None else alike_classes(self._train, among)
 
     @cached_property
     def linear(self) -> float | None:
@@ -87,7 +141,7 @@ def facts(order: Order, rows: np.ndarray, held_out_rows: np.ndarray | None) -> F
     counts, missing = _counts(data.y, None if validation is None else validation.y, classes)
     columns = {}
     if data.x.ndim == 2 and data.x.shape[1] <= MOST_COLUMNS:
-        columns = _columns(train)
+        columns = columns_of(train)
     return Facts(
         len(data),
         0 if validation is None else len(validation),
@@ -98,7 +152,12 @@ def facts(order: Order, rows: np.ndarray, held_out_rows: np.ndarray | None) -> F
         train.contradictions() if len(counts) else 0,
         0.0 if other is None else train.share_of(other),
         **columns,
-        _linear=_linear_model(train, problem),
+        alike=bool((train.x[:FEWEST] == train.x[:1]).all() and (train.x == train.x[:1]).all()),
+        same_target=_same(data.y),
+        tail=_tail(data.y),
+        shifts=() if other is None else _shifts(train, other),
+        _linear=linear_model(train, problem),
+        _train=train.some() if len(counts) > 2 and train.x.shape[1] <= LINEAR_COLUMNS else None,
     )
 
 
@@ -108,6 +167,7 @@ class Part:
 
     x: np.ndarray  # (n, numbers)
     y: np.ndarray
+    channels: int = 0  # of pictures, whose numbers stand side by side; else 0
 
     @classmethod
     def of(cls, data: Columns, seed: int) -> Part:
@@ -117,7 +177,20 @@ class Part:
         if len(rows) > most:
             rows = np.sort(np.random.default_rng(seed).permutation(len(rows))[:most])
         x = data.x[rows]
-        return cls(x.reshape(len(rows), -1), data.y[rows])
+        channels = x.shape[-1] if x.ndim > 2 else 0
+        return cls(x.reshape(len(rows), -1), data.y[rows], channels)
+
+    def some(self) -> Part:
+        """A copy of a few, all of which can be held against one another."""
+        return Part(self.x[:NEIGHBOURS].copy(), self.y[:NEIGHBOURS].copy(), self.channels)
+
+    @property
+    def columns(self) -> np.ndarray:
+        """Numbers of the samples side by side (n, columns): those of tables, else the mean of each channel."""
+        if not self.channels:
+            return self.x
+        n = len(self.x)
+        return self.x.reshape(n, -1, self.channels).mean(1, dtype=np.float32)  # (n, channels)
 
     @cached_property
     def keys(self) -> list[bytes]:
@@ -153,7 +226,16 @@ class Part:
         for row, key in enumerate(other.keys):
             same = self.by_key.get(key, ())
             found += any(np.array_equal(self.x[mine], other.x[row]) for mine in same[:50])
+        if found < FEWEST_TWINS or self.agree_by_chance(len(self.x) * len(other.x), found):
+            return 0.0
         return found / max(len(other.x), 1)
+
+    def agree_by_chance(self, pairs: int, twins: int) -> bool:
+        """Whether so few different values give so many twins among so many pairs of samples."""
+        if self.channels or self.x.shape[1] > MOST_COLUMNS:
+            return False
+        numbers = np.ones(self.x.shape[1], bool)
+        return chance_of_twins(self.x, numbers) * pairs > CHANCE * twins
 
 
 def _counts(
@@ -170,111 +252,55 @@ def _counts(
     return counts, tuple(np.nonzero(gone)[0].tolist())
 
 
-# --- columns of tables ----------------------------------------------------------------------------
+# --- targets ------------------------------------------------------------------------------------
 
 
-def _columns(part: Part) -> dict[str, tuple]:  # type: ignore[type-arg]
-    x, y = part.x[:MOST_IN_PIECES].astype(np.float64), part.y[:MOST_IN_PIECES]
-    n, width = x.shape
-    low, high = x.min(0), x.max(0)
-    constant = np.nonzero(low == high)[0]
-    seen: dict[bytes, int] = {}
-    doubled = []
-    for column in range(width):
-        if column not in constant and seen.setdefault(x[:, column].tobytes(), column) != column:
-            doubled.append(column)
-    varied = [column for column in range(width) if column not in constant]
-    return {
-        "constant": tuple(constant.tolist()),
-        "doubled": tuple(doubled),
-        "counting": tuple(column for column in varied if n >= 50 and _counts_rows(x[:, column])),
-        "telling": tuple(_telling(x, y, varied)) if n >= 50 else (),
-    }
-
-
-def _counts_rows(values: np.ndarray) -> bool:
-    """Whether values are whole steps apart, each once, with few gaps."""
-    steps = np.diff(np.sort(values))
-    least = steps.min()
-    if least <= 0 or (values.max() - values.min()) / least > 2.5 * len(values):
-        return False
-    return bool(np.abs(steps / least - np.round(steps / least)).max() < 1e-3)
-
-
-def _telling(x: np.ndarray, y: np.ndarray, columns: list[int]) -> list[tuple[int, float]]:
-    """Columns from which alone the target follows, where the others together do not give it away."""
-    if y.ndim > 1 and y.shape[1:] != (1,):
-        return []
-    of_classes = y.dtype.kind == "i" or set(np.unique(y).tolist()) <= {0.0, 1.0}
-    target = y.reshape(-1)
-    found = []
-    for column in columns:
-        score = (
-            _by_neighbours(x[:, column], target)
-            if of_classes
-            else _correlation(x[:, column], target)
-        )
-        if score >= (0.99 if of_classes else 0.995):
-            found.append((column, score))
-    if not found:
-        return []
-    others = [column for column in columns if column not in dict(found)]
-    if others and _nearest(x[:, others], target, of_classes=of_classes) >= 0.98:
-        return []
-    return found
-
-
-def _by_neighbours(values: np.ndarray, labels: np.ndarray) -> float:
-    """Accuracy, on one half of the rows, of the label of the nearest value of the other half."""
-    order = np.argsort(values[::2], kind="stable")
-    known, of_known = values[::2][order], labels[::2][order]
-    right = np.clip(np.searchsorted(known, values[1::2]), 1, len(known) - 1)
-    nearer = values[1::2] - known[right - 1] < known[right] - values[1::2]
-    return float((of_known[np.where(nearer, right - 1, right)] == labels[1::2]).mean())
-
-
-def _correlation(values: np.ndarray, target: np.ndarray) -> float:
-    if target.std() == 0:
-        return 0.0
-    return float(abs(np.corrcoef(values, target)[0, 1]))
-
-
-def _nearest(x: np.ndarray, y: np.ndarray, *, of_classes: bool) -> float:
-    """Accuracy, or R², of the nearest neighbour's answer."""
-    x = x[:1000] / np.maximum(x[:1000].std(0), 1e-12)
-    y = y[:1000].astype(np.float64)
-    squares = (x**2).sum(1)
-    distance = squares[:, None] + squares - 2 * x @ x.T
-    np.fill_diagonal(distance, np.inf)
-    answer = y[distance.argmin(1)]
-    if of_classes:
-        return float((answer == y).mean())
-    return float(1 - ((answer - y) ** 2).mean() / max(y.var(), 1e-30))
-
-
-def _linear_model(part: Part, problem: Problem) -> Callable[[], float] | None:
-    """What tells how good a linear model is; None where it would take long or says little."""
-    n, width = part.x.shape
-    if width > LINEAR_COLUMNS or n < 100 or problem.loss.logits not in ("softmax", ""):
+def _same(y: np.ndarray) -> float | None:
+    """What all targets are, each of one number."""
+    flat = y.reshape(len(y), -1)
+    if not len(y) or flat.shape[1] != 1 or (flat != flat[0]).any():
         return None
-    if part.y.ndim > 1 and part.y.shape[1:] != (1,):
+    return float(flat[0, 0])
+
+
+def _tail(y: np.ndarray) -> Tail | None:
+    flat = y.reshape(len(y), -1)
+    if y.dtype.kind != "f" or flat.shape[1] != 1 or len(y) < FEWEST:
         return None
-    return partial(_linear_score, part.x[:LINEAR_ROWS].copy(), part.y[:LINEAR_ROWS].copy())
+    values = flat[:, 0].astype(np.float64)
+    squares, count = (values - values.mean()) ** 2, max(1, len(y) // 100)
+    total = float(squares.sum())
+    if not total:
+        return None
+    most = float(np.partition(squares, -count)[-count:].sum())
+    return Tail(count, most / total, float(values[squares.argmax()]))
 
 
-def _linear_score(x: np.ndarray, y: np.ndarray) -> float:
-    """Accuracy, or R², of a linear model on a third of the rows, which it did not see."""
-    of_classes = y.dtype.kind == "i"
-    y, third = y.reshape(-1), len(x) // 3
-    targets = np.eye(int(y.max()) + 1)[y] if of_classes else y[:, None].astype(np.float64)
-    x = x.astype(np.float32)
-    seen, unseen, known = x[third:], x[:third], targets[third:]
-    deviation = seen.std(0)
-    x -= seen.mean(0)
-    x /= np.where(deviation > 0, deviation, 1)
-    penalty = 0.1 * len(seen) * np.eye(x.shape[1])
-    w = np.linalg.solve(seen.T @ seen + penalty, seen.T @ (known - known.mean(0)))
-    answer = unseen @ w + known.mean(0)
-    if of_classes:
-        return float((answer.argmax(1) == y[:third]).mean())
-    return float(1 - ((answer - targets[:third]) ** 2).mean() / max(targets[:third].var(), 1e-30))
+# --- parts that differ ----------------------------------------------------------------------------
+
+
+def _shifts(part: Part, other: Part) -> tuple[Shift, ...]:
+    """Columns whose mean or width is another one in the other part, by far more than chance makes it."""
+    if part.x.shape[1:] != other.x.shape[1:] or not part.x.size:
+        return ()
+    if min(len(part.x), len(other.x)) < FEWEST:
+        return ()
+    if not part.channels and part.x.shape[1] > MOST_COLUMNS:
+        return ()
+    pair = [one.columns[:MOST_IN_PIECES].astype(np.float64) for one in (part, other)]
+    means, deviations = ([f(x, 0) for x in pair] for f in (np.mean, np.std))
+    quarters = [np.subtract(*np.quantile(x, (0.75, 0.25), axis=0)) for x in pair]
+    error = np.hypot(*(d / len(x) ** 0.5 for d, x in zip(deviations, pair, strict=True)))
+    apart = np.abs(means[1] - means[0])
+    far = apart > np.maximum(APART * deviations[0], SURE * error)
+    with np.errstate(all="ignore"):
+        wide = [np.abs(np.log(of[1] / of[0])) > np.log(WIDE) for of in (quarters, deviations)]
+    wide = [
+        one & (of[0] > 0) & (of[1] > 0)
+        for one, of in zip(wide, (quarters, deviations), strict=True)
+    ]
+    found = [
+        Shift(int(k), *map(float, (means[0][k], deviations[0][k], means[1][k], deviations[1][k])))
+        for k in np.flatnonzero(far | (wide[0] & wide[1]))
+    ]
+    return tuple(sorted(found, key=lambda shift: -shift.size))

@@ -18,6 +18,7 @@ from sloy.problem import Network
 from sloy.training.recipe import Recipe
 
 FIRST_MOVE = 0.01  # of their size, by which the first step is to move the weights
+USUAL_MOMENTUM = 0.9
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Remedy:
 
 def remedies_of(finding: Finding, evidence: Evidence) -> list[Remedy]:
     """Those of a finding that can be tried by themselves."""
-    made = (MAKERS[name](evidence) for name in finding.rule.remedies if name in MAKERS)
+    names = finding.own_remedies or finding.rule.remedies
+    made = (MAKERS[name](evidence) for name in names if name in MAKERS)
     return [remedy for remedy in made if remedy is not None]
 
 
@@ -193,6 +195,8 @@ def _clip(evidence: Evidence) -> Remedy | None:
 
 def _less_regular(evidence: Evidence) -> Remedy | None:
     def changed(layer: Layer) -> Layer:
+        if isinstance(layer, layers.Dropout):
+            return replace(layer, rate=0.0)
         own = {one.name: None for one in fields(layer) if one.name.endswith("regularizer")}
         return replace(layer, **own) if own else layer
 
@@ -200,7 +204,20 @@ def _less_regular(evidence: Evidence) -> Remedy | None:
     change: dict[str, Any] = {} if network == evidence.problem.network else {"network": network}
     if evidence.recipe.descent.weight_decay:
         change |= _of_optimizer(evidence.recipe, weight_decay=0.0)
-    return Remedy(sentence("no penalties, no weight decay"), change) if change else None
+    return Remedy(sentence("no penalties, no weight decay, no dropout"), change) if change else None
+
+
+def _unclipped(evidence: Evidence) -> Remedy:
+    change = _of_optimizer(evidence.recipe, clip_norm=None, clip_value=None)
+    return Remedy(sentence("gradient not clipped"), change, prevents=False)
+
+
+def _lower_momentum(evidence: Evidence) -> Remedy | None:
+    momentum = getattr(evidence.recipe.descent, "momentum", 0.0)
+    if momentum <= USUAL_MOMENTUM:
+        return None
+    said = sentence("momentum {before:g} → {after:g}", before=momentum, after=USUAL_MOMENTUM)
+    return Remedy(said, {"momentum": USUAL_MOMENTUM})
 
 
 def _of_optimizer(recipe: Recipe, **changed: Any) -> dict[str, Any]:
@@ -243,4 +260,6 @@ MAKERS: dict[str, Callable[[Evidence], Remedy | None]] = {
     "stop earlier": _stop_earlier,
     "clip the gradient": _clip,
     "less regularisation": _less_regular,
+    "no clipping": _unclipped,
+    "lower momentum": _lower_momentum,
 }

@@ -11,13 +11,13 @@ from typing import Any
 
 from sloy import text
 from sloy.arguments import flag, function, real
-from sloy.diagnosis import Diagnosis, Report
+from sloy.diagnosis import Report
 from sloy.diagnosis.trial import Trier
 from sloy.engines import Engine
 from sloy.errors import FileFormatError, InvalidArgument, NonFiniteError
 from sloy.experiments.events import Listener
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import training_of
+from sloy.experiments.fitting import training_of, watch_of
 from sloy.experiments.opening import opened
 from sloy.experiments.run_folder import CHECKPOINT, DIAGNOSIS, RunFolder
 from sloy.files.documents import read_document
@@ -97,7 +97,7 @@ def diagnose(
     )
     train, start = training_of(opening), opening.start
     at_end = None if start is not None else Store(run / CHECKPOINT).load()
-    watch, again = Diagnosis(), _Again(limit, at_end)
+    watch, again = watch_of(opening), _Again(limit, at_end)
     with contextlib.suppress(NonFiniteError):
         train(callbacks=[again, watch])
     report = watch.report

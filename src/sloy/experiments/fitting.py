@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sloy.arguments import flag
 from sloy.experiments.events import Opened
@@ -16,6 +16,9 @@ from sloy.training.fine_tune import fine_tune
 from sloy.training.fit import fit
 from sloy.training.history import History
 from sloy.training.members import fit_members
+
+if TYPE_CHECKING:
+    from sloy.diagnosis import Diagnosis
 
 Training = Callable[..., tuple[Model, History]]
 OPERATIONS = 5e10  # a second, of a large network; small ones are slower
@@ -63,6 +66,13 @@ def handwriting_of(model: Model, loaded: Loaded) -> Familiar | None:
     if loaded.reader is None or loaded.reader.kind != "handwriting":
         return None
     return familiar_with(model, loaded.train)
+
+
+def watch_of(opening: Opened, **options: Any) -> Diagnosis:
+    """What watches a run, and calls the columns of its table by their names."""
+    from sloy.diagnosis import Diagnosis
+
+    return Diagnosis(columns=getattr(opening.loaded.reader, "prepared_names", ()), **options)
 
 
 def is_diagnosed(wanted: bool | None, opening: Opened) -> bool:

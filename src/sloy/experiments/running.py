@@ -24,7 +24,7 @@ from sloy.experiments.events import (
     Tested,
 )
 from sloy.experiments.experiment import Experiment
-from sloy.experiments.fitting import LOOKS, handwriting_of, is_diagnosed, with_reader
+from sloy.experiments.fitting import LOOKS, handwriting_of, is_diagnosed, watch_of, with_reader
 from sloy.experiments.folds import CrossValidation, check_shared, folds_of
 from sloy.experiments.opening import opened, trained
 from sloy.experiments.result import Result
@@ -248,7 +248,6 @@ class _Running:
         return opening
 
     def _fit(self, opening: Opened, *, resumed: bool) -> tuple[Model, History]:
-        from sloy.diagnosis import Diagnosis
 
         def begin() -> list[Event]:  # what is refused before writes and removes nothing
             if not resumed:
@@ -263,7 +262,8 @@ class _Running:
         callbacks: list[Callback] = [log, teller]
         if (seconds := getattr(self.experiment.source, "time", None)) is not None:
             callbacks.append(TimeLimit(seconds))
-        watch = Diagnosis(least=LOOKS) if is_diagnosed(self.how.diagnose, opening) else None
+        watched = is_diagnosed(self.how.diagnose, opening)
+        watch = watch_of(opening, least=LOOKS) if watched else None
         callbacks += [watch] if watch else []
         try:
             model, history = trained(opening, callbacks, folder=self.folder.path, resume=resumed)

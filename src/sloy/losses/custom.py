@@ -10,6 +10,7 @@ import numpy as np
 
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph import Tensor
+from sloy.graph.graph import topological_order
 from sloy.graph.spec import Shape
 from sloy.graph.user import call
 from sloy.losses.base import Loss, Task, labels, mean_over_outputs, numbers
@@ -52,6 +53,11 @@ class CustomLoss(Loss):
     def per_sample(self, output: Tensor, target: Tensor) -> Tensor:
         """See `Loss.per_sample`."""
         values = call("CustomLoss", self.function, output, target)
+        if not any(node is output for node in topological_order([values])):
+            raise InvalidArgument(
+                "CustomLoss: the function does not use its `output`; the loss would be the same, whatever the network"
+                " gives."
+            )
         places = zip(values.shape[1:], output.shape[1:], strict=False)
         fits = values.shape[:1] == output.shape[:1] and values.rank <= output.rank
         if not fits or values.dtype != output.dtype or any(a not in (1, b) for a, b in places):

@@ -84,6 +84,11 @@ class Reading:
         return {name: float((share >= MOSTLY).mean()) for name, share in self.of("flat").items()}
 
     @property
+    def trains_weights(self) -> bool:
+        """Whether a matrix of weights is trained."""
+        return bool((self.values["sizes"] > 0).any())
+
+    @property
     def moved(self) -> float:
         """By how much of its size the next step moves a matrix of weights, the median of them all."""
         norms, updates = self._of_matrices("norm"), self._of_matrices("update_norm")

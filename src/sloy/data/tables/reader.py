@@ -57,6 +57,12 @@ class RowsReader(Reader):
     def parts(self) -> dict[str, tuple[int, ...]]:
         """Raw column → the numbers, from 0, of the prepared columns that it became."""
 
+    @property
+    def prepared_names(self) -> tuple[str, ...]:
+        """Of each number of a prepared row the raw column that it is from."""
+        owners = {number: name for name, numbers in self.parts.items() for number in numbers}
+        return tuple(owners.get(number, str(number)) for number in range(self.width))
+
     @abstractmethod
     def prepare(self, frame: pl.DataFrame, remarks: Remarks) -> np.ndarray:
         """Rows as they are read, (n, width)."""

@@ -21,7 +21,8 @@ from sloy.diagnosis.rules.course import (
     StepTooSmall,
     Vanishing,
 )
-from sloy.diagnosis.rules.outcome import LabelNoise, NoSignal, Overfit, TooRegular, Underfit
+from sloy.diagnosis.rules.outcome import LabelNoise, NoSignal, Overfit, Underfit
+from sloy.diagnosis.rules.regular import TooRegular
 from sloy.diagnosis.rules.samples import InputScale, Labels, Leakage
 from sloy.errors import InvalidArgument
 from sloy.text import shown

@@ -8,7 +8,7 @@ from math import log
 import numpy as np
 
 from sloy import layers
-from sloy.diagnosis.evidence import Evidence
+from sloy.diagnosis.evidence import FIRST_STEPS, Evidence
 from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
 from sloy.language import sentence
 from sloy.losses import AbsoluteError, Huber, SquaredError
@@ -19,6 +19,8 @@ BOUNDS = {
     "Sigmoid": (0.0, 1.0),
     "Softplus": (0.0, np.inf),
 }
+CLASSES = ("classes are learned as numbers",)
+NUMBERS = (SquaredError, AbsoluteError, Huber)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +36,41 @@ class NotFinite(
         "a loss of log 0",
     ),
     remedies=("lower rate", "standardize", "clip the gradient"),
-    after=("D02", "D08"),
+    after=("D02", "D05", "D08"),
 ):
     """D01."""
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
         error = evidence.not_finite
+        if np.isnan(evidence.first.loss) and not evidence.first.step:
+            count = len(evidence.first.values["loss"])
+            return Hit(
+                sentence(
+                    "the loss of {bad} of {count} samples is NaN before the first step",
+                    bad=int(np.isnan(evidence.first.values["loss"]).sum()),
+                    count=count,
+                ),
+                float("nan"),
+                "error",
+                causes=(
+                    "a loss that is not defined for what the network gives, such as the log of a number below 0",
+                ),
+                remedies=("another loss",),
+                explains=(
+                    "D05",
+                    "D08",
+                    "D09",
+                    "D10",
+                    "D11",
+                    "D12",
+                    "D13",
+                    "D15",
+                    "D17",
+                    "D18",
+                    "D20",
+                ),
+            )
         if error is not None:
             before = ", ".join(f"{loss:.3g}" for loss in evidence.losses[-10:] if np.isfinite(loss))
             told = sentence(
@@ -73,7 +103,7 @@ class FirstLoss(
     Rule,
     id="D05",
     name="first loss",
-    about="the loss before the first step, the network in use",
+    about="the loss before the first step, the network in use; mean and deviation of targets that are numbers",
     healthy="about that of a constant answer",
     causes=("initial weights too large", "samples are not scaled"),
     remedies=("initial weights of the layer's own", "standardize"),
@@ -83,6 +113,7 @@ class FirstLoss(
 
     nats: float = 2.0
     variances: float = 10.0
+    targets: float = 100.0
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
@@ -94,7 +125,9 @@ class FirstLoss(
             most = log(max(shape[-1], 2) if logits == "softmax" else 2) + self.nats
         else:
             most = self.variances * evidence.base
-        if loss <= most:
+            if (hit := self._of_targets(evidence, above=loss > most)) is not None:
+                return hit
+        if not loss > most:
             return None
         return Hit(
             sentence(
@@ -104,6 +137,30 @@ class FirstLoss(
             ),
             loss,
             by_harm(evidence),
+        )
+
+    def _of_targets(self, evidence: Evidence, *, above: bool) -> Hit | None:
+        """Targets of another size than what a network gives at its start."""
+        if not isinstance(evidence.problem.loss, NUMBERS) or evidence.solved:
+            return None
+        y = evidence.labels.astype(np.float64)
+        mean, deviation = float(y.mean()), float(y.std())
+        far = abs(mean) > 3 * deviation and evidence.first.loss < 3 * float((y**2).mean())
+        small = max(abs(mean), deviation) < 1 / self.targets
+        if not deviation or not (deviation > self.targets or (above and (far or small))):
+            return None
+        return Hit(
+            sentence(
+                "the targets have mean {mean:.3g} and deviation {deviation:.3g}; a network begins with answers near 0"
+                " and of deviation 1",
+                mean=mean,
+                deviation=deviation,
+            ),
+            evidence.first.loss,
+            by_harm(evidence),
+            causes=("targets are not scaled",),
+            remedies=("scale the targets to mean 0 and deviation 1",),
+            explains=("D08", "D12", "D13", "D14", "D17"),
         )
 
 
@@ -165,7 +222,18 @@ class Pairing(
         kind, name = type(last).__name__, network.layer_names[-1]
         if isinstance(last, layers.Dropout):
             said = sentence("dropout is the last layer: it drops answers")
-            return Hit(said, 1.0, harm, layer=name)
+            return Hit(said, 1.0, harm, layer=name, remedies=("remove the last activation",))
+        if self._is_deaf(evidence):
+            return Hit(
+                sentence(
+                    "no parameter has a gradient: the loss is the same, whatever the network gives"
+                ),
+                0.0,
+                "error",
+                causes=("a loss that does not use the answers", "a last layer without a slope"),
+                remedies=("another loss", "remove the last activation"),
+                explains=("D09", "D10", "D11", "D12", "D15", "D17", "D18"),
+            )
         if loss.logits and kind in BOUNDS:
             return Hit(
                 sentence(
@@ -180,14 +248,43 @@ class Pairing(
         if loss.logits == "softmax" and network.output_shape[-1:] == (1,):
             said = sentence("softmax of one output is always 1")
             return Hit(said, 1.0, "error", layer=name)
-        if isinstance(loss, SquaredError | AbsoluteError | Huber):
+        if isinstance(loss, NUMBERS):
             if (hit := self._unreachable(evidence, kind, name)) is not None:
                 return hit
             if self._of_classes(evidence):
                 mild = by_harm(evidence, harmful="warning")
                 said = sentence("{loss} learns what are classes", loss=type(loss).__name__)
-                return Hit(said, 1.0, mild)
+                return Hit(said, 1.0, mild, causes=CLASSES, remedies=("another loss",))
+            if (hit := self._numbered(evidence)) is not None:
+                return hit
         return self._bias(evidence)
+
+    @staticmethod
+    def _is_deaf(evidence: Evidence) -> bool:
+        """Whether no parameter has a gradient at the first two looks, though there is a loss."""
+        looks = evidence.readings[:2]
+        norms = [float(n) for look in looks for n in look.of("gradient_norm").values()]
+        return bool(norms) and not any(norms) and evidence.first.loss > 0
+
+    @staticmethod
+    def _numbered(evidence: Evidence) -> Hit | None:
+        """Classes that are given as numbers."""
+        y = evidence.labels
+        kinds = np.unique(y)
+        few = 3 <= len(kinds) <= 20 and len(y) >= 10 * len(kinds)
+        if (
+            y.size != len(y)
+            or not few
+            or not np.array_equal(kinds, kinds[0] + np.arange(len(kinds)))
+        ):
+            return None
+        said = sentence(
+            "the targets are {count} whole numbers, {low:g} to {high:g}: classes are to be given as integers",
+            count=len(kinds),
+            low=kinds[0],
+            high=kinds[-1],
+        )
+        return Hit(said, len(kinds), "note", causes=CLASSES, remedies=("another loss",))
 
     @staticmethod
     def _of_classes(evidence: Evidence) -> bool:
@@ -230,7 +327,8 @@ class Pairing(
                     "the bias of {layer} is taken away again by the batch normalisation behind it",
                     layer=name,
                 )
-                return Hit(said, 1.0, "note", layer=name)
+                causes, remedies = ("it has a shift of its own",), ("leave the bias out",)
+                return Hit(said, 1.0, "note", layer=name, causes=causes, remedies=remedies)
         return None
 
 
@@ -252,6 +350,8 @@ class StepTooLarge(
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
+        if (hit := self._adding_up(evidence)) is not None:
+            return hit
         begun = [reading.moved for reading in evidence.begun]
         first, half = max(begun), self._half(evidence)
         if not first <= self.first:
@@ -280,6 +380,22 @@ class StepTooLarge(
                 )
             return Hit(said, half, by_harm(evidence), evidence.later[0].step)
         return None
+
+    def _adding_up(self, evidence: Evidence) -> Hit | None:
+        """Steps that are small, but add up by a high momentum."""
+        momentum = getattr(evidence.recipe.descent, "momentum", 0.0)
+        times_ = min(1 / (1 - momentum), evidence.total)
+        share = evidence.first.moved * times_
+        if times_ <= FIRST_STEPS or not self.first < share < np.inf:
+            return None
+        said = sentence(
+            "with a momentum of {momentum:g} steps add up to {share:.0%} of the size of the weights (healthy: 0.3 to 6"
+            " %)",
+            momentum=momentum,
+            share=share,
+        )
+        causes, remedies = ("momentum too high",), ("lower momentum", "lower rate")
+        return Hit(said, share, by_harm(evidence), causes=causes, remedies=remedies)
 
     @staticmethod
     def _half(evidence: Evidence) -> float:

@@ -108,7 +108,8 @@ class Vanishing(
     Rule,
     id="D11",
     name="vanishing gradient",
-    about="root mean square of the last matrix's gradient over that of the first",
+    about="root mean square of the last matrix's gradient over that of the first; of what the first bent layer gives"
+    " over what the last gives",
     healthy="below 60; 165 with three layers of sigmoids",
     causes=(
         "many layers of sigmoids",
@@ -120,9 +121,12 @@ class Vanishing(
     """D11."""
 
     ratio: float = 100.0
+    signal: float = 1000.0
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
+        if (hit := self._signal(evidence)) is not None:
+            return hit
         first = evidence.first.gradient_ratio
         later = [reading.gradient_ratio for reading in evidence.later]
         half = float(np.median(later)) if later else 0.0
@@ -135,7 +139,34 @@ class Vanishing(
             "the gradient of the first layer is {times} smaller than that of the last",
             times=times(ratio),
         )
-        return Hit(said, ratio, severity, since)
+        causes = ("a layer without a slope, such as a step",) if not np.isfinite(first) else ()
+        return Hit(said, ratio, severity, since, causes=causes)
+
+    def _signal(self, evidence: Evidence) -> Hit | None:
+        """What shrinks on its way through the layers."""
+        first = evidence.first
+        squares = [first.of("mean_square")[name] for name in first.of("flat")]
+        sizes = [float(np.sqrt(square.mean(dtype=np.float64))) for square in squares]
+        if len(sizes) < 2 or not evidence.unsolved or not sizes[0] > 0:
+            return None
+        shrinks = sizes[0] / max(sizes[-1], 1e-30)
+        if not shrinks > self.signal:
+            return None
+        said = sentence(
+            "what the last layer is given is {times} smaller than what the first one gives",
+            times=times(shrinks),
+        )
+        return Hit(
+            said,
+            shrinks,
+            by_harm(evidence),
+            causes=("initial weights too small",),
+            remedies=(
+                "initial weights of the layer's own",
+                "batch normalisation or residual layers",
+            ),
+            explains=("D10", "D12", "D15", "D17", "D18"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +187,8 @@ class StepTooSmall(
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
+        if (hit := self._untrained(evidence) or self._fallen(evidence)) is not None:
+            return hit
         later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
         first = evidence.first.moved
         # A schedule that begins low rises later: the first step counts where later ones are not larger.
@@ -170,7 +203,53 @@ class StepTooSmall(
             "a step moves the weights by {share:.2g} of their size (healthy: 0.003 to 0.06)",
             share=max(first, half),
         )
+        if self._is_clipped(evidence):
+            causes, remedies = (
+                ("a gradient that is clipped too low",),
+                ("no clipping", "higher rate"),
+            )
+            return Hit(said, max(first, half), causes=causes, remedies=remedies)
         return Hit(said, max(first, half))
+
+    @staticmethod
+    def _is_clipped(evidence: Evidence) -> bool:
+        most, norms = evidence.recipe.descent.clip_norm, evidence.first.of("gradient_norm")
+        return most is not None and sum(float(n) ** 2 for n in norms.values()) > (10 * most) ** 2
+
+    @staticmethod
+    def _untrained(evidence: Evidence) -> Hit | None:
+        """A run that trains no matrix of weights."""
+        trained = evidence.first.of("norm")
+        if evidence.first.trains_weights or not trained or not evidence.unsolved:
+            return None
+        shown = ", ".join(list(trained)[:3]) + ", …" * (len(trained) > 3)
+        said = sentence("only {names} are trained: the weights of all layers stay", names=shown)
+        causes, remedies = (
+            ("`trainable` leaves the weights out",),
+            ("train the last layer at least",),
+        )
+        return Hit(said, 0.0, causes=causes, remedies=remedies)
+
+    def _fallen(self, evidence: Evidence) -> Hit | None:
+        """A rate that falls while there is much to learn."""
+        later = evidence.later
+        if not later or not evidence.unsolved or not evidence.is_over:
+            return None
+        rates = evidence.recipe.descent.schedule.rates(0, evidence.total, evidence.total)
+        step = min(max(later[0].step, evidence.total // 2), evidence.total - 1)
+        half = float(np.median([reading.moved for reading in later]))
+        if not (half < self.later and rates[step] < 0.01 * rates.max()):
+            return None
+        said = sentence(
+            "by step {step} the learning rate has fallen from {most:.2g} to {rate:.2g}; a step moves the weights by"
+            " {share:.2g} of their size",
+            step=step,
+            most=float(rates.max()),
+            rate=float(rates[step]),
+            share=half,
+        )
+        causes, remedies = ("the learning rate falls too early",), ("a schedule that falls later",)
+        return Hit(said, half, "warning", step, causes=causes, remedies=remedies)
 
 
 @dataclass(frozen=True, kw_only=True)

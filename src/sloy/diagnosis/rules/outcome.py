@@ -8,7 +8,7 @@ from math import log, log2
 import numpy as np
 
 from sloy.diagnosis.evidence import Evidence, error_of_share
-from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
 from sloy.language import sentence
 from sloy.layers import Dense
 from sloy.text import fixed
@@ -188,7 +188,7 @@ class Underfit(
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
         base = evidence.base
-        if not evidence.is_over or base is None or evidence.solved:
+        if not evidence.is_over or not base or evidence.solved:
             return None
         if (narrow := self._narrow(evidence)) is not None:
             return narrow
@@ -216,7 +216,10 @@ class Underfit(
                     accuracy=accuracy,
                     linear=linear,
                 )
-                return Hit(said, linear - accuracy)
+                strong = ("augmentation too strong",) if evidence.recipe.augment is not None else ()
+                return Hit(
+                    said, linear - accuracy, causes=(*strong, *self.causes) if strong else ()
+                )
             if accuracy <= constant and evidence.last.loss > 0.95 * base:
                 said = sentence(
                     "training accuracy {accuracy:.1%}, that of always the same answer",
@@ -264,7 +267,12 @@ class Overfit(
     name="overfit",
     about="training beside validation: accuracy and loss; validation loss beside its best",
     healthy="a gap below 10 points, or losses alike",
-    causes=("few samples", "a network too large", "too many epochs"),
+    causes=(
+        "few samples",
+        "a network too large",
+        "too many epochs",
+        "samples to validate on of another kind",
+    ),
     remedies=(
         "stop earlier",
         "weight decay",
@@ -340,50 +348,3 @@ class Overfit(
             now=held_out[-1],
         )
         return Hit(said, held_out[-1] / held_out[best], "note", step)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TooRegular(
-    Rule,
-    id="D20",
-    name="regularisation too strong",
-    about="norm of the penalties' gradient over that of the rest; loss of the network in use over that in training",
-    healthy="below 2; below 1.5",
-    causes=(
-        "penalties or weight decay too strong",
-        "running statistics that lag",
-    ),
-    remedies=("less regularisation",),
-):
-    """D20."""
-
-    ratio: float = 2.0
-    switch: float = 1.5
-
-    def find(self, evidence: Evidence) -> Hit | None:
-        """See `Rule.find`."""
-        if evidence.solved or evidence.base is None or not evidence.is_over:
-            return None
-        strong = [reading for reading in evidence.readings if reading.penalty_ratio > self.ratio]
-        if len(strong) >= 5:
-            ratio = float(np.median([reading.penalty_ratio for reading in strong]))
-            said = sentence(
-                "the gradient of the penalties is {times} that of the rest of the loss",
-                times=times(ratio),
-            )
-            return Hit(said, ratio, by_harm(evidence, harmful="warning"), strong[0].step)
-        last = evidence.last
-        trained = float(last.values["training_loss"])
-        if (
-            evidence.unsolved
-            and last.step > 50
-            and last.loss > self.switch * trained
-            and last.loss - trained > 0.1 * evidence.base
-        ):
-            said = sentence(
-                "in use the network has a loss of {used:.3g}, in training {trained:.3g} of the same",
-                used=last.loss,
-                trained=trained,
-            )
-            return Hit(said, last.loss / max(trained, 1e-30))
-        return None
