@@ -229,12 +229,12 @@ def deep_sigmoids() -> Report:
 
 def deep_and_large() -> Report:
     data = blobs()
-    return run(mlp(data, *(32,) * 16, weight_initializer=Normal(0.6)), data)
+    return run(mlp(data, *(32,) * 16, weight_initializer=Normal(0.0, 0.6)), data)
 
 
 def deep_and_small() -> Report:
     data = blobs()
-    return run(mlp(data, *(32,) * 16, weight_initializer=Normal(0.02)), data)
+    return run(mlp(data, *(32,) * 16, weight_initializer=Normal(0.0, 0.02)), data)
 
 
 def far_too_small() -> Report:
@@ -377,7 +377,7 @@ def steps_without_slope() -> Report:
 
 def bias_far() -> Report:
     data = blobs()
-    network = sloy.Network((8,), [Dense(32), ReLU(), Dense(4, bias_initializer=Normal(40.0))])
+    network = sloy.Network((8,), [Dense(32), ReLU(), Dense(4, bias_initializer=Normal(0.0, 40.0))])
     return run(network, data)
 
 

@@ -231,11 +231,12 @@ def test_equal_pictures_stay_together_or_are_reported(fruit: Path, tmp_path: Pat
     assert any("2 pictures in two parts" in remark for remark in found.remarks())
 
 
-def test_uneven_classes_are_reported(fruit: Path) -> None:
+def test_few_pictures_of_a_class_are_reported(fruit: Path) -> None:
+    """That classes are uneven an experiment says, which has an option for them."""
     for path in sorted((fruit / "plum").iterdir())[5:]:
         path.unlink()
     (remark,) = picture_folder(fruit, validation=0).remarks()
-    assert remark == "uneven classes: 36 of apple, 5 of plum"
+    assert remark == "only 5 of plum to train on"
 
 
 def test_size_and_channels_by_themselves(tmp_path: Path) -> None:

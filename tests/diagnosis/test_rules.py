@@ -21,6 +21,9 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(480, 4)).astype(np.float32)
 Y = (X[:, 0] * X[:, 1] > 0).astype(np.int64)
 NUMBERS = (X[:, 0] * X[:, 1] + X[:, 2]).astype(np.float32)
+FAR = np.where(np.arange(480) == 17, np.float32(5000), NUMBERS)
+SIDE = (X[:, 3] > 0).astype(np.int64)
+TWICE = 2 * SIDE + np.arange(480) % 2
 
 
 def net(
@@ -136,6 +139,56 @@ FAULTS: dict[str, tuple[str, Any]] = {
         "D19",
         lambda: diagnosed(net(), (X[:40], Y[:40]), validation=(X[60:], Y[60:]), epochs=200),
     ),
+    "all samples alike": ("D02", lambda: diagnosed(net(), (np.full_like(X, 3), Y))),
+    "other part shifted": (
+        "D02",
+        lambda: diagnosed(net(), (X[120:], Y[120:]), validation=(X[:120] + 4, Y[:120])),
+    ),
+    "other part wider": (
+        "D02",
+        lambda: diagnosed(net(), (X[120:], Y[120:]), validation=(X[:120] * 20, Y[:120])),
+    ),
+    "one label": ("D03", lambda: diagnosed(net(), (X, 0 * Y))),
+    "constant target": ("D03", lambda: diagnosed(net(outputs=1), (X, 0 * NUMBERS + 7))),
+    "one target far out": ("D03", lambda: diagnosed(net(outputs=1), (X, FAR), epochs=30)),
+    "a class under two names": ("D03", lambda: diagnosed(net(outputs=4), (X, TWICE), epochs=8)),
+    "targets not scaled": (
+        "D05",
+        lambda: diagnosed(net(outputs=1), (X, 250_000 + 80_000 * NUMBERS)),
+    ),
+    "deaf loss": (
+        "D07",
+        lambda: diagnosed(net(outputs=1), (X, NUMBERS), loss=lambda a, y: y * y + 0.0 * a),
+    ),
+    "momentum high": (
+        "D08",
+        lambda: diagnosed(
+            net(outputs=1), (X, NUMBERS), optimizer="momentum", learning_rate=0.1, momentum=0.999
+        ),
+    ),
+    "signal shrinks": (
+        "D11",
+        lambda: diagnosed(net(depth=12, weight_initializer=Normal(0.0, 0.02))),
+    ),
+    "frozen": ("D12", lambda: diagnosed(net(), trainable=("dense_3/bias",))),
+    "clipped": (
+        "D12",
+        lambda: diagnosed(
+            net(), optimizer=sloy.optimizers.SGD(0.05, clip_norm=1e-5), learning_rate=None
+        ),
+    ),
+    "rate falls early": (
+        "D12",
+        lambda: diagnosed(net(), learning_rate=sloy.schedules.StepDecay(1e-3, 8, 0.05)),
+    ),
+    "decay": ("D20", lambda: diagnosed(net(), optimizer="adamw", weight_decay=30.0)),
+    "dropout": (
+        "D20",
+        lambda: diagnosed(
+            sloy.Network((4,), [Dense(16), ReLU(), Dropout(0.95), Dense(16), ReLU(), Dense(2)]),
+            epochs=8,
+        ),
+    ),
     "regularised": ("D20", lambda: diagnosed(net(weight_regularizer=L2(1.0)), optimizer="sgd")),
 }
 
@@ -196,6 +249,53 @@ def test_states_are_kept() -> None:
     assert dead.cured is not None
     assert 5 * 15 <= dead.cured <= 8 * 15
     assert dead.severity == "note"
+
+
+def test_a_loss_that_is_not_defined_is_named_before_what_follows() -> None:
+    report = diagnosed(net(outputs=1), (X, NUMBERS), loss=lambda a, y: sloy.ops.log(a) * y)
+    assert report.first is not None
+    assert report.first.id == "D01"
+    assert "NaN before the first step" in report.first.sentence
+    assert report.first.remedies == ["another loss"]
+
+
+def test_classes_that_are_given_as_numbers_are_noted() -> None:
+    sides = (SIDE + 2.0 * Y).astype(np.float32)
+    found = diagnosed(net(outputs=1), (X, sides)).findings
+    assert ["4 whole numbers, 0 to 3" in one.sentence for one in found if one.id == "D07"] == [True]
+
+
+def test_a_loss_without_the_output_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="does not use its `output`"):
+        diagnosed(net(outputs=1), (X, NUMBERS), loss=lambda a, y: y * y)
+
+
+def test_few_twins_are_no_leak() -> None:
+    """One sample that is there twice, and whole tables of few different values."""
+    report = diagnosed(net(), (X[60:], Y[60:]), validation=(np.vstack([X[:39], X[99:100]]), Y[:40]))
+    assert "D04" not in {one.id for one in report.findings}
+    x = (X > 0.3).astype(np.float32)
+    report = diagnosed(net(), (x, Y))
+    assert "D04" not in {one.id for one in report.findings}
+
+
+def test_columns_and_classes_have_their_names() -> None:
+    extra = np.ones((len(X), 1), np.float32)
+    data = sloy.Dataset(
+        np.hstack([X, extra]), np.where(X[:, 0] > 2.2, 2, Y), ("low", "high", "top")
+    )
+    watch = sloy.Diagnosis(columns=("a", "b", "c", "d", "year"))
+    other = sloy.Dataset(
+        data.x[:50] * [1, 1, 1, 30, 1], np.minimum(data.y[:50], 1), data.class_names
+    )
+    network = sloy.Network((5,), [Dense(16), ReLU(), Dense(3)])
+    options: dict[str, Any] = {"epochs": 2, "verbose": False, "callbacks": [watch]}
+    sloy.fit(network, data, validation=other, **options)
+    said = {one.id: one.sentence for one in watch.report.findings}
+    assert said["D02"].startswith("the samples to validate on are others: d has mean")
+    sloy.fit(network, data, **options)
+    said = {one.id: one.sentence for one in watch.report.findings}
+    assert said["D02"] == "1 column all alike (year)"
 
 
 def test_columns_are_noted() -> None:

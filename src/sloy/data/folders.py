@@ -32,7 +32,6 @@ PURPOSES = {TRAIN: "train", VALIDATION: "validate", TEST: "test"}
 _LOOKED_AT = 200  # pictures whose headers tell size and channels
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA")
 _LITTLE = 10  # of a class to train on; fewer are worth a word
-_UNEVEN = 5  # times as many of one class as of another, likewise
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -357,13 +356,9 @@ def _remarks(found: PictureFolder) -> list[str]:
     names = found.train.class_names
     counts = np.bincount(found.train.y, minlength=len(names))
     said = []
-    least, most = int(counts.argmin()), int(counts.argmax())
+    least = int(counts.argmin())
     if counts[least] == 0:
         said.append(f"no picture of {names[least]} to train on")
-    elif counts[most] >= _UNEVEN * counts[least]:
-        said.append(
-            f"uneven classes: {counts[most]} of {names[most]}, {counts[least]} of {names[least]}"
-        )
     elif counts[least] < _LITTLE:
         said.append(f"only {counts[least]} of {names[least]} to train on")
     said += doubts(names)

@@ -83,10 +83,12 @@ class Quality:
         for name, score in self.leaking.items():
             said.append(
                 say(
-                    "column `{name}` alone gives the answer ({score} right); unless it is known when a prediction is"
+                    "column `{name}` alone gives the answer ({score}); unless it is known when a prediction is"
                     " asked for, leave it out with --ignore {name}",
                     name=name,
-                    score=text.percent(score),
+                    score=say("{score} right", score=text.percent(score))
+                    if self.classes
+                    else f"R² {text.fixed(score)}",
                 )
             )
         for name in self.counting:

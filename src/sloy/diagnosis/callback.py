@@ -13,7 +13,7 @@ from sloy.diagnosis.facts import Facts, facts
 from sloy.diagnosis.report import Report, judge
 from sloy.diagnosis.rules import RULES, with_limits
 from sloy.errors import InvalidArgument
-from sloy.training.probe import Probe, spread
+from sloy.training.probe import Probe
 from sloy.training.run import Run
 
 
@@ -64,7 +64,7 @@ class Diagnosis(Probe):
         super().on_fit_begin(run)
         with self._timed():
             if self._reads_at_once:
-                self._facts = facts(run.order, *self._rows(run))
+                self._facts = facts(run.order, *self._rows)
             matrices = run.model.network.parameters if not run.steps_done else ()
             self._start = {
                 n: np.array(run.weights[n]) for n in matrices if len(run.weights[n].shape) > 1
@@ -76,13 +76,6 @@ class Diagnosis(Probe):
         """Whether there is a run to report of."""
         return self._run is not None
 
-    def _rows(self, run: Run) -> tuple[np.ndarray, np.ndarray | None]:
-        """Rows of the probe: of the samples to train on, and to validate on."""
-        order, seed = run.order, run.order.recipe.seed
-        held_out = order.validation
-        rows = spread(order.data, self.samples, seed)
-        return rows, None if held_out is None else spread(held_out, self.samples, seed)
-
     @property
     def evidence(self) -> Evidence:
         """What the rules look at; samples are looked through when it is first asked for."""
@@ -91,7 +84,7 @@ class Diagnosis(Probe):
                 "Diagnosis: no run has begun; give it to `fit` as one of the `callbacks`."
             )
         run = self._run
-        order, (rows, held_out) = run.order, self._rows(run)
+        order, (rows, held_out) = run.order, self._rows
         if self._facts is None:
             self._facts = facts(order, rows, held_out)
         return Evidence(

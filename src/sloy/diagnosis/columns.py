@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -110,13 +109,14 @@ def _neighbours(x: np.ndarray) -> np.ndarray:
     return np.asarray(distance.argmin(1))
 
 
-def alike_classes(part: Part, among: Sequence[int]) -> tuple[int, int] | None:
+def alike_classes(part: Part, pairs: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+    """The first pair of classes whose samples stand among one another, and apart from the rest."""
     y = part.y
     of_neighbour = y[_neighbours(part.x)]
-    for first, second in combinations(among, 2):
+    for first, second in pairs:
         own = np.isin(y, (first, second))
         within = own & np.isin(of_neighbour, (first, second))
-        if within.sum() < max(2 * FEWEST, 0.9 * own.sum()):
+        if within.sum() < max(2 * FEWEST, 0.8 * own.sum()):
             continue
         shares = np.array([(y[within] == k).mean() for k in (first, second)])
         same = float((y[within] == of_neighbour[within]).mean())

@@ -113,9 +113,9 @@ class Facts:
     _linear: Callable[[], float] | None = None
     _train: Part | None = None
 
-    def alike_classes(self, among: Sequence[int]) -> tuple[int, int] | None:
-        """Two of some classes whose samples stand among one another, and apart from the rest; None of none."""
-        return None if self._train is None else alike_classes(self._train, among)
+    def alike_classes(self, pairs: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+        """The first pair whose samples stand among one another, and apart from the rest; None of none."""
+        return None if self._train is None else alike_classes(self._train, pairs)
 
     @cached_property
     def linear(self) -> float | None:

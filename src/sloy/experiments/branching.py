@@ -79,8 +79,9 @@ def branch(
     experiment = folder.experiment()
     other = _changed(experiment, change, parent)
     with RunFolder.new(out, experiment.source.name, overwrite=None) as into:
-        opening = opened(experiment, into.path, engine=engine, threads=threads, resumed=True)
-        then = opened(other, into.path, engine=engine, threads=threads, resumed=True)
+        how: dict[str, Any] = {"engine": engine, "threads": threads, "resumed": True}
+        opening = opened(experiment, into.path, **how)
+        then = opened(other, into.path, loaded=opening.loaded, **how)
         run = waiting_run(lambda callback: trained(then, [callback]))
         _check_moment(run, epoch, step, parent)
         _check_kept(waiting_run(lambda callback: trained(opening, [callback])), run, change)

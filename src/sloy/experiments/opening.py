@@ -35,6 +35,7 @@ def opened(
     tell: Listener = lambda event: None,
     resumed: bool = False,
     diagnose: bool | None = None,
+    loaded: Loaded | None = None,
 ) -> Opened:
     """Read the data, choose what suits them, and foresee what it takes; nothing is written.
 
@@ -51,11 +52,13 @@ def opened(
         Whether all was chosen already, by the run that is resumed.
     diagnose : bool, optional
         See `run`; it takes memory.
+    loaded : Loaded, optional
+        The data, where they are read already.
     """
     recipe = experiment.recipe
     _, chosen = engine_of("experiment", recipe, engine, threads)
     start = None if experiment.start is None else load(experiment.start, engine=chosen)
-    loaded = loaded_of(experiment, start, tell)
+    loaded = loaded_of(experiment, start, tell) if loaded is None else loaded
     if not resumed:
         experiment = experiment.with_defaults_for(loaded)
         experiment, loaded = experiment.within_time(loaded, chosen)

@@ -155,14 +155,15 @@ class Prober:
         Of the run.
     variables : Variables
         The run's, which are only read, or others of the same names, into which the values of moments are written.
-    samples : int
-        At most as many to train on and to validate on, spread alike over the classes; always the same.
+    rows, held_out : arrays of int (n,)
+        Of the samples that are read: to train on, and to validate on where there are some.
     """
 
-    def __init__(self, order: Order, variables: Variables, samples: int = SAMPLES) -> None:
+    def __init__(
+        self, order: Order, variables: Variables, rows: np.ndarray, held_out: np.ndarray | None
+    ) -> None:
         self._order, self._variables = order, variables
         problem, recipe, engine = order.problem, order.recipe, order.engine
-        rows = spread(order.data, samples, recipe.seed)
         self._batch = _batch(order.data, rows)
         graph = probe_graph(problem, recipe, len(rows))
         self._whole = engine.compile(graph, variables)
@@ -170,11 +171,10 @@ class Prober:
         shapes = (problem.network.shapes[name.removeprefix("norm/")] for name in names)
         self._sizes = np.array([np.prod(s) if len(s) > 1 else 0 for s in shapes], np.int64)
         self._held_out = None
-        if order.validation is not None:
-            rows = spread(order.validation, samples, recipe.seed)
-            self._held_out_batch = _batch(order.validation, rows)
-            held_out = probe_evaluation_graph(problem, len(rows))
-            self._held_out = engine.compile(held_out, variables)
+        if order.validation is not None and held_out is not None:
+            self._held_out_batch = _batch(order.validation, held_out)
+            graph = probe_evaluation_graph(problem, len(held_out))
+            self._held_out = engine.compile(graph, variables)
 
     def read(self, moment: Moment) -> Reading:
         """A reading of a moment."""
@@ -233,7 +233,7 @@ class Probe(Callback):
     (0, 20, {'relu_1': 0.0})
     """
 
-    samples: int = integer_option(256)
+    samples: int = integer_option(SAMPLES)
     budget: float = real_option(0.02, above=0, below=1)
     least: int = integer_option(12, least=2)
     seconds: float = field(default=0.0, init=False)
@@ -247,9 +247,25 @@ class Probe(Callback):
     _is_over: bool = field(default=False, init=False, repr=False)
     _first: int = field(default=0, init=False, repr=False)
     _next: int | None = field(default=None, init=False, repr=False)
+    _drawn: tuple[np.ndarray, np.ndarray | None] | None = field(
+        default=None, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         check_options(type(self).__name__, self)
+
+    @property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Rows of the samples that are read, of each class its share, always the same: to train on, to validate on."""
+        assert self._run is not None
+        if self._drawn is None:
+            order, seed = self._run.order, self._run.order.recipe.seed
+            held_out = order.validation
+            self._drawn = (
+                spread(order.data, self.samples, seed),
+                None if held_out is None else spread(held_out, self.samples, seed),
+            )
+        return self._drawn
 
     @property
     def readings(self) -> list[Reading]:
@@ -261,7 +277,7 @@ class Probe(Callback):
 
     def on_fit_begin(self, run: Run) -> bool | None:
         """Look before the first step."""
-        self._readings, self._kept, self._prober = [], [], None
+        self._readings, self._kept, self._prober, self._drawn = [], [], None, None
         self.seconds, self._cost, self._first = 0.0, COMPILED, run.steps_done
         self._run, self._reads_at_once = run, _reads_at_once(run, self.least)
         self._begun, self._is_over = time.perf_counter(), False
@@ -322,7 +338,7 @@ class Probe(Callback):
                 self._prober = Prober(
                     order,
                     order.engine.variables(moment.values) if moment.values else own,
-                    self.samples,
+                    *self._rows,
                 )
             begun = time.perf_counter()
             self._readings.append(self._prober.read(moment))

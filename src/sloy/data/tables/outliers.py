@@ -133,15 +133,22 @@ class Extremes:
         for side, ends in ((1, self.high), (0, self.low)):
             away = np.array([abs(value - middle) for value, _, _ in ends])
             counts = np.cumsum([count for _, _, count in ends])
-            with np.errstate(over="ignore", invalid="ignore"):
-                jumps = np.flatnonzero(away[:-1] > ALONE * away[1:])
-            jumps = jumps[away[jumps + 1] > 0]
-            jumps = jumps[counts[jumps] <= MOST]
-            if len(jumps) and counts[-1] > MOST:
-                last = int(jumps[-1]) + 1
+            few = int((counts <= MOST).sum())  # so many different numbers may be slips
+            last = _beyond(away[: few + 1], ALONE)
+            if last and counts[-1] > MOST:
                 far += [(value, row) for value, row, _ in ends[:last]]
                 limits[side] = ends[last][0]
         return (far, (limits[0], limits[1])) if far else None
+
+
+def _beyond(away: np.ndarray, times: float) -> int:
+    """How many numbers are far from all others, by their falling distances from the middle (n,).
+
+    The last of them is so many times as far as the next.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        jumps = np.flatnonzero((away[:-1] > times * away[1:]) & (away[1:] > 0))
+    return int(jumps[-1]) + 1 if len(jumps) else 0
 
 
 def farthest(values: np.ndarray) -> tuple[int, float] | None:
@@ -157,6 +164,7 @@ def farthest(values: np.ndarray) -> tuple[int, float] | None:
         return None
     with np.errstate(over="ignore"):
         away = abs(values - np.median(finite))
-    row = int(np.nanargmax(away))
-    _, following = np.partition(away[np.isfinite(away)], [-2, -1])[-2:][::-1]
-    return (row, float(away[row] / following)) if away[row] > FAR * following > 0 else None
+    largest = np.sort(np.partition(away[np.isfinite(values)], -2)[-2:])[::-1]
+    if not _beyond(largest, FAR):
+        return None
+    return int(np.nanargmax(away)), float(largest[0] / largest[1])

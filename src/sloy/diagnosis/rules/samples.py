@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -211,8 +212,12 @@ class Labels(
         ):
             return None
         recalls = {int(k): float((margin[labels == k] > 0).mean()) for k in np.unique(labels)}
-        missed = [k for k, recall in recalls.items() if recall < self.recall]
-        pair = evidence.facts.alike_classes(missed) if len(missed) > 1 else None
+        missed = [
+            pair
+            for pair in combinations(recalls, 2)
+            if sum(recalls[k] for k in pair) < 2 * self.recall
+        ]
+        pair = evidence.facts.alike_classes(missed) if missed else None
         if pair is None:
             return None
         said = sentence(

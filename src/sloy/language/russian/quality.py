@@ -2,7 +2,8 @@
 
 SENTENCES: dict[str, str] = {
     "{count} of {all} samples to {part} on are training samples too: what is measured on them is too good": "{count} из {all} объектов части «{part}» есть и среди обучающих: показатели на ней слишком хороши",
-    "column `{name}` alone gives the answer ({score} right); unless it is known when a prediction is asked for, leave it out with --ignore {name}": "столбец `{name}` один выдаёт ответ (верно {score}); если он неизвестен, когда нужен прогноз, уберите его: --ignore {name}",
+    "{score} right": "верно {score}",
+    "column `{name}` alone gives the answer ({score}); unless it is known when a prediction is asked for, leave it out with --ignore {name}": "столбец `{name}` один выдаёт ответ ({score}); если он неизвестен, когда нужен прогноз, уберите его: --ignore {name}",
     "column `{name}` numbers the rows; leave it out with --ignore {name}": "столбец `{name}` нумерует строки; уберите его: --ignore {name}",
     "{samples} equal an earlier one with another answer": "{samples} совпадают с более ранними, но с другим ответом",
     "twins": "повторы",
