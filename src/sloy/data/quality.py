@@ -333,7 +333,7 @@ def _leaking(
 
 
 def _alone(fit: Dataset, held: Dataset, numbers: Sequence[int]) -> float:
-    """Accuracy, or R², of the answers that one column gives: the commonest of each bin, or on lines between numbers.
+    """Accuracy, or R², of the answers that one column gives: the commonest of each bin, or on lines.
 
     An accuracy counts only where it is ten times nearer to 1 than that of the commonest class.
     """
@@ -349,7 +349,14 @@ def _alone(fit: Dataset, held: Dataset, numbers: Sequence[int]) -> float:
         return right if 1 - right <= (1 - commonest) / 10 else 0.0
     order = np.argsort(x[:, column], kind="stable")
     answer = np.interp(new[:, column], x[order, column], fit.y[order].astype(np.float64))
-    return _r2(answer, held.y)
+    return max(_r2(answer, held.y), _r2(_on_a_line(x[:, column], fit.y, new[:, column]), held.y))
+
+
+def _on_a_line(x: np.ndarray, y: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """Answers of the line of least squares, which goes on beyond the numbers it was fitted to."""
+    centred = x - x.mean()
+    slope = (centred @ y) / max(float(centred @ centred), 1e-300)
+    return np.asarray(y.mean() + slope * (new - x.mean()))
 
 
 def _others(fit: Dataset, held: Dataset, numbers: Sequence[int], codes: int) -> float:

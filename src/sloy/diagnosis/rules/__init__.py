@@ -9,7 +9,6 @@ from sloy.diagnosis.rules.begin import (
     FirstLoss,
     NotFinite,
     Pairing,
-    StepTooLarge,
     Symmetry,
 )
 from sloy.diagnosis.rules.course import (
@@ -18,12 +17,12 @@ from sloy.diagnosis.rules.course import (
     Oscillating,
     Plateau,
     Saturated,
-    StepTooSmall,
     Vanishing,
 )
 from sloy.diagnosis.rules.outcome import LabelNoise, NoSignal, Overfit, Underfit
 from sloy.diagnosis.rules.regular import TooRegular
 from sloy.diagnosis.rules.samples import InputScale, Labels, Leakage
+from sloy.diagnosis.rules.steps import StepTooLarge, StepTooSmall
 from sloy.errors import InvalidArgument
 from sloy.text import shown
 

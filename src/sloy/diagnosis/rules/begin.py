@@ -1,4 +1,4 @@
-"""Rules on the network and its first steps: pairing, first loss, symmetry, size of the steps."""
+"""Rules on the network before its first step: pairing, first loss, symmetry; and what was not finite."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from math import log
 import numpy as np
 
 from sloy import layers
-from sloy.diagnosis.evidence import FIRST_STEPS, Evidence
-from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
+from sloy.diagnosis.evidence import Evidence
+from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm
 from sloy.language import sentence
 from sloy.losses import AbsoluteError, Huber, SquaredError
 
@@ -143,6 +143,10 @@ class FirstLoss(
         """Targets of another size than what a network gives at its start."""
         if not isinstance(evidence.problem.loss, NUMBERS) or evidence.solved:
             return None
+        if any(
+            isinstance(layer, layers.Rescale) for layer in evidence.layers
+        ):  # to the targets' units
+            return None
         y = evidence.labels.astype(np.float64)
         mean, deviation = float(y.mean()), float(y.std())
         far = abs(mean) > 3 * deviation and evidence.first.loss < 3 * float((y**2).mean())
@@ -206,8 +210,9 @@ class Pairing(
     Rule,
     id="D07",
     name="pairing of layers",
-    about="what the last layer is beside what the loss expects; squared error on classes; one output of softmax;"
-    " dropout at the end; a bias before batch normalisation",
+    about="what the last layer is beside what the loss expects; squared error on classes, or on what may be"
+    " their numbers; one output of softmax; dropout at the end; a loss that no parameter changes; a bias before batch"
+    " normalisation",
     healthy="a linear last layer",
     causes=("a habit of other libraries, whose losses take probabilities",),
     remedies=("remove the last activation", "another loss"),
@@ -330,74 +335,3 @@ class Pairing(
                 causes, remedies = ("it has a shift of its own",), ("leave the bias out",)
                 return Hit(said, 1.0, "note", layer=name, causes=causes, remedies=remedies)
         return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepTooLarge(
-    Rule,
-    id="D08",
-    name="step too large",
-    about="by how much of its size a step moves a matrix of weights, the median of all",
-    healthy="first 0.3 to 6 %, later below 0.7 %",
-    causes=("learning rate too high",),
-    remedies=("lower rate",),
-    after=("D06", "D20"),
-):
-    """D08."""
-
-    first: float = 0.2
-    later: float = 0.03
-
-    def find(self, evidence: Evidence) -> Hit | None:
-        """See `Rule.find`."""
-        if (hit := self._adding_up(evidence)) is not None:
-            return hit
-        begun = [reading.moved for reading in evidence.begun]
-        first, half = max(begun), self._half(evidence)
-        if not first <= self.first:
-            step = evidence.begun[begun.index(first)].step
-            said = sentence(
-                "step {step} moves the weights by {share:.0%} of their size (healthy: 0.3 to 6 %)",
-                step=step + 1,
-                share=first,
-            )
-            if not first < 10:
-                said = sentence(
-                    "step {step} moves the weights by {times} their size (healthy: 0.3 to 6 %)",
-                    step=step + 1,
-                    times=times(first),
-                )
-            return Hit(said, float(first), by_harm(evidence))
-        if half > self.later:
-            said = sentence(
-                "steps still move the weights by {share:.1%} of their size (healthy: below 0.7 %)",
-                share=half,
-            )
-            if not half < 10:
-                said = sentence(
-                    "steps still move the weights by {times} their size (healthy: below 0.7 %)",
-                    times=times(half),
-                )
-            return Hit(said, half, by_harm(evidence), evidence.later[0].step)
-        return None
-
-    def _adding_up(self, evidence: Evidence) -> Hit | None:
-        """Steps that are small, but add up by a high momentum."""
-        momentum = getattr(evidence.recipe.descent, "momentum", 0.0)
-        times_ = min(1 / (1 - momentum), evidence.total)
-        share = evidence.first.moved * times_
-        if times_ <= FIRST_STEPS or not self.first < share < np.inf:
-            return None
-        said = sentence(
-            "with a momentum of {momentum:g} steps add up to {share:.0%} of the size of the weights (healthy: 0.3 to 6"
-            " %)",
-            momentum=momentum,
-            share=share,
-        )
-        causes, remedies = ("momentum too high",), ("lower momentum", "lower rate")
-        return Hit(said, share, by_harm(evidence), causes=causes, remedies=remedies)
-
-    @staticmethod
-    def _half(evidence: Evidence) -> float:
-        later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
-        return float(np.median(later)) if later else 0.0

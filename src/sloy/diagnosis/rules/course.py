@@ -1,4 +1,4 @@
-"""Rules on the course of a run: units, gradients, steps, the way of the loss."""
+"""Rules on the course of a run: units, gradients, the way of the loss."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sloy.diagnosis.rules.base import Hit, Rule, Severity, by_harm, times
 from sloy.language import sentence
 from sloy.training.probe import Reading
 
+DEAD = 0.5  # share of a layer's units that give 0 for every sample
 OFTEN = 3  # rises, of which one or two are accidents
 
 
@@ -40,7 +41,7 @@ class Saturated(
 ):
     """D09."""
 
-    share: float = 0.4
+    share: float = 0.5
 
     def find(self, evidence: Evidence) -> Hit | None:
         """See `Rule.find`."""
@@ -79,7 +80,7 @@ class Dead(
 ):
     """D10."""
 
-    share: float = 0.5
+    share: float = DEAD
     noted: float = 0.2
 
     def find(self, evidence: Evidence) -> Hit | None:
@@ -147,7 +148,10 @@ class Vanishing(
         first = evidence.first
         squares = [first.of("mean_square")[name] for name in first.of("flat")]
         sizes = [float(np.sqrt(square.mean(dtype=np.float64))) for square in squares]
-        if len(sizes) < 2 or not evidence.unsolved or not sizes[0] > 0:
+        dead = (
+            max(first.dead.values(), default=0.0) > DEAD
+        )  # which lets nothing through, but not for its weights
+        if len(sizes) < 2 or dead or not evidence.unsolved or not sizes[0] > 0:
             return None
         shrinks = sizes[0] / max(sizes[-1], 1e-30)
         if not shrinks > self.signal:
@@ -167,89 +171,6 @@ class Vanishing(
             ),
             explains=("D10", "D12", "D15", "D17", "D18"),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class StepTooSmall(
-    Rule,
-    id="D12",
-    name="step too small",
-    about="by how much of its size a step moves a matrix of weights, the median of all",
-    healthy="first 0.3 to 6 %",
-    causes=("learning rate too low",),
-    remedies=("higher rate",),
-    after=("D02", "D06", "D09", "D10", "D11"),
-):
-    """D12."""
-
-    first: float = 3e-4
-    later: float = 1e-4
-
-    def find(self, evidence: Evidence) -> Hit | None:
-        """See `Rule.find`."""
-        if (hit := self._untrained(evidence) or self._fallen(evidence)) is not None:
-            return hit
-        later = [reading.moved for reading in evidence.later if np.isfinite(reading.moved)]
-        first = evidence.first.moved
-        # A schedule that begins low rises later: the first step counts where later ones are not larger.
-        half = float(np.median(later)) if later else first
-        if not (
-            evidence.unsolved
-            and first < self.first
-            and half < max(self.later, self.first * (not later))
-        ):
-            return None
-        said = sentence(
-            "a step moves the weights by {share:.2g} of their size (healthy: 0.003 to 0.06)",
-            share=max(first, half),
-        )
-        if self._is_clipped(evidence):
-            causes, remedies = (
-                ("a gradient that is clipped too low",),
-                ("no clipping", "higher rate"),
-            )
-            return Hit(said, max(first, half), causes=causes, remedies=remedies)
-        return Hit(said, max(first, half))
-
-    @staticmethod
-    def _is_clipped(evidence: Evidence) -> bool:
-        most, norms = evidence.recipe.descent.clip_norm, evidence.first.of("gradient_norm")
-        return most is not None and sum(float(n) ** 2 for n in norms.values()) > (10 * most) ** 2
-
-    @staticmethod
-    def _untrained(evidence: Evidence) -> Hit | None:
-        """A run that trains no matrix of weights."""
-        trained = evidence.first.of("norm")
-        if evidence.first.trains_weights or not trained or not evidence.unsolved:
-            return None
-        shown = ", ".join(list(trained)[:3]) + ", …" * (len(trained) > 3)
-        said = sentence("only {names} are trained: the weights of all layers stay", names=shown)
-        causes, remedies = (
-            ("`trainable` leaves the weights out",),
-            ("train the last layer at least",),
-        )
-        return Hit(said, 0.0, causes=causes, remedies=remedies)
-
-    def _fallen(self, evidence: Evidence) -> Hit | None:
-        """A rate that falls while there is much to learn."""
-        later = evidence.later
-        if not later or not evidence.unsolved or not evidence.is_over:
-            return None
-        rates = evidence.recipe.descent.schedule.rates(0, evidence.total, evidence.total)
-        step = min(max(later[0].step, evidence.total // 2), evidence.total - 1)
-        half = float(np.median([reading.moved for reading in later]))
-        if not (half < self.later and rates[step] < 0.01 * rates.max()):
-            return None
-        said = sentence(
-            "by step {step} the learning rate has fallen from {most:.2g} to {rate:.2g}; a step moves the weights by"
-            " {share:.2g} of their size",
-            step=step,
-            most=float(rates.max()),
-            rate=float(rates[step]),
-            share=half,
-        )
-        causes, remedies = ("the learning rate falls too early",), ("a schedule that falls later",)
-        return Hit(said, half, "warning", step, causes=causes, remedies=remedies)
 
 
 @dataclass(frozen=True, kw_only=True)
