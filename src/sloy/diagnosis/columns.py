@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sloy.problem.problem import Problem
-
-if TYPE_CHECKING:
-    from sloy.diagnosis.facts import Part
 
 FEWEST = 50  # samples of which a share, or a distance, says something
 MOST_IN_PIECES = 4_000  # rows of which columns are judged
@@ -19,8 +15,8 @@ NEIGHBOURS = 1_000  # samples whose nearest are looked for
 LINEAR_ROWS, LINEAR_COLUMNS = 2_000, 1_000  # of a linear model
 
 
-def columns_of(part: Part) -> dict[str, tuple]:  # type: ignore[type-arg]
-    x, y = part.x[:MOST_IN_PIECES].astype(np.float64), part.y[:MOST_IN_PIECES]
+def columns_of(x: np.ndarray, y: np.ndarray) -> dict[str, tuple]:  # type: ignore[type-arg]
+    x, y = x[:MOST_IN_PIECES].astype(np.float64), y[:MOST_IN_PIECES]
     n, width = x.shape
     low, high = x.min(0), x.max(0)
     constant = np.nonzero(low == high)[0]
@@ -109,10 +105,11 @@ def _neighbours(x: np.ndarray) -> np.ndarray:
     return np.asarray(distance.argmin(1))
 
 
-def alike_classes(part: Part, pairs: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
+def alike_classes(
+    x: np.ndarray, y: np.ndarray, pairs: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
     """The first pair of classes whose samples stand among one another, and apart from the rest."""
-    y = part.y
-    of_neighbour = y[_neighbours(part.x)]
+    of_neighbour = y[_neighbours(x)]
     for first, second in pairs:
         own = np.isin(y, (first, second))
         within = own & np.isin(of_neighbour, (first, second))
@@ -125,14 +122,14 @@ def alike_classes(part: Part, pairs: Sequence[tuple[int, int]]) -> tuple[int, in
     return None
 
 
-def linear_model(part: Part, problem: Problem) -> Callable[[], float] | None:
+def linear_model(x: np.ndarray, y: np.ndarray, problem: Problem) -> Callable[[], float] | None:
     """What tells how good a linear model is; None where it would take long or says little."""
-    n, width = part.x.shape
+    n, width = x.shape
     if width > LINEAR_COLUMNS or n < 100 or problem.loss.logits not in ("softmax", ""):
         return None
-    if part.y.ndim > 1 and part.y.shape[1:] != (1,):
+    if y.ndim > 1 and y.shape[1:] != (1,):
         return None
-    return partial(_linear_score, part.x[:LINEAR_ROWS].copy(), part.y[:LINEAR_ROWS].copy())
+    return partial(_linear_score, x[:LINEAR_ROWS].copy(), y[:LINEAR_ROWS].copy())
 
 
 def _linear_score(x: np.ndarray, y: np.ndarray) -> float:

@@ -115,7 +115,7 @@ class Facts:
 
     def alike_classes(self, pairs: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
         """The first pair whose samples stand among one another, and apart from the rest; None of none."""
-        return None if self._train is None else alike_classes(self._train, pairs)
+        return None if self._train is None else alike_classes(self._train.x, self._train.y, pairs)
 
     @cached_property
     def linear(self) -> float | None:
@@ -141,7 +141,7 @@ def facts(order: Order, rows: np.ndarray, held_out_rows: np.ndarray | None) -> F
     counts, missing = _counts(data.y, None if validation is None else validation.y, classes)
     columns = {}
     if data.x.ndim == 2 and data.x.shape[1] <= MOST_COLUMNS:
-        columns = columns_of(train)
+        columns = columns_of(train.x, train.y)
     return Facts(
         len(data),
         0 if validation is None else len(validation),
@@ -156,7 +156,7 @@ def facts(order: Order, rows: np.ndarray, held_out_rows: np.ndarray | None) -> F
         same_target=_same(data.y),
         tail=_tail(data.y),
         shifts=() if other is None else _shifts(train, other),
-        _linear=linear_model(train, problem),
+        _linear=linear_model(train.x, train.y, problem),
         _train=train.some() if len(counts) > 2 and train.x.shape[1] <= LINEAR_COLUMNS else None,
     )
 
