@@ -2,7 +2,8 @@
 
 A frame is a uint32 (little-endian) with the length of a JSON header, the header, and what it counts, in this order: for
 each unit coarse × coarse bytes, 128 being 0; the answer's planes of fine × fine bytes; zeros up to a multiple of 4;
-float32 weights (I, O) and biases (O,) of each dense layer; float32 rows of the curve. Rows of planes go from the top down.
+float32 weights (I, O) and biases (O,) of each dense layer; float32 rows of the curve. Rows of planes go from the top
+down.
 """
 
 from __future__ import annotations

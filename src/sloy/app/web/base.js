@@ -204,7 +204,7 @@ export function table(head, rows, caption, words = false) {
   return h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": caption},
     h("table", {className: words ? "words" : ""}, h("caption", {}, caption),
       h("thead", {}, h("tr", {}, head.map(cell => cell === "" ? h("td") : h("th", {scope: "col"}, cell)))),
-      h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => k ? h("td", {}, cell) : h("th", {scope: "row"}, cell)))))));
+      h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => k || cell === "" ? h("td", {}, cell) : h("th", {scope: "row"}, cell)))))));
 }
 
 export function bytesOf(base64) {
