@@ -218,7 +218,7 @@ def test_the_scene_of_a_table(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["a,b,word,target", *rows]))
     scene = of_table(path, "t", "target", [], ["a", "b"])
-    assert scene.columns == ("a", "b", "word 1", "word 2", "word 3")
+    assert scene.columns == ("a", "b", "word: x", "word: y", "word: z")
     assert scene.classes == ("no", "yes")
     spread = scene.x[:, 2:]
     assert all(len(np.unique(column)) == 2 for column in spread.T)

@@ -25,11 +25,7 @@ template <Activation activation>
 inline void activate_all(float* y, std::int64_t n) {
   std::int64_t j = 0;
   for (; j + lanes <= n; j += lanes) store<Float>(y + j, activate(load<Float>(y + j), activation));
-  if (j == n) return;
-  float rest[lanes] = {};
-  for (std::int64_t i = j; i < n; ++i) rest[i - j] = y[i];
-  store<Float>(rest, activate(load<Float>(rest), activation));
-  for (std::int64_t i = j; i < n; ++i) y[i] = rest[i - j];
+  if (j < n) store_part(y + j, activate(load_part(y + j, n - j), activation), n - j);
 }
 
 // y (n,) in place.

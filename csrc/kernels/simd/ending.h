@@ -27,27 +27,18 @@ inline Float within(Float x, Bounds bounds) {
 // A line of y, (columns,), that holds the sums.
 inline void finish_line(float* y, const Ending& e, std::int64_t columns) {
   const Bounds bounds = bounds_of(e.activation);
-  const auto ended = [&](Float x, const float* scale, const float* bias, const float* residual) {
-    if (scale != nullptr) x *= load<Float>(scale);
-    if (bias != nullptr) x += load<Float>(bias);
-    if (residual != nullptr) x += load<Float>(residual);
+  const auto ended = [&](Float x, std::int64_t j, const auto& read) {
+    if (e.scale != nullptr) x *= read(e.scale + j);
+    if (e.bias != nullptr) x += read(e.bias + j);
+    if (e.residual != nullptr) x += read(e.residual + j);
     return within(x, bounds);
   };
-  const auto moved = [](const float* at, std::int64_t j) { return at == nullptr ? at : at + j; };
+  const auto whole = [](const float* at) { return load<Float>(at); };
   std::int64_t j = 0;
-  for (; j + lanes <= columns; j += lanes) {
-    store<Float>(y + j, ended(load<Float>(y + j), moved(e.scale, j), moved(e.bias, j),
-                              moved(e.residual, j)));
-  }
-  if (j < columns) {
-    float rest[4][lanes] = {};
-    const float* from[4] = {y, e.scale, e.bias, e.residual};
-    for (int k = 0; k < 4; ++k) {
-      for (std::int64_t i = j; i < columns && from[k] != nullptr; ++i) rest[k][i - j] = from[k][i];
-    }
-    const auto kept = [&](int k) -> const float* { return from[k] == nullptr ? nullptr : rest[k]; };
-    store<Float>(rest[0], ended(load<Float>(rest[0]), kept(1), kept(2), kept(3)));
-    for (std::int64_t i = j; i < columns; ++i) y[i] = rest[0][i - j];
+  for (; j + lanes <= columns; j += lanes) store<Float>(y + j, ended(whole(y + j), j, whole));
+  if (const std::int64_t rest = columns - j; rest > 0) {
+    const auto part = [rest](const float* at) { return load_part(at, rest); };
+    store_part(y + j, ended(part(y + j), j, part), rest);
   }
   if (!is_bounded(e.activation)) activate_row(y, e.activation, columns);
 }

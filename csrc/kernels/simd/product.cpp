@@ -196,6 +196,8 @@ void take_over(float* __restrict to, Index stride, const float* __restrict from,
       return take_over_columns<3>(to, stride, from, rows, add);
     case 4:
       return take_over_columns<4>(to, stride, from, rows, add);
+    case 8:
+      return take_over_columns<8>(to, stride, from, rows, add);
     default:
       break;
   }
@@ -204,16 +206,32 @@ void take_over(float* __restrict to, Index stride, const float* __restrict from,
   }
 }
 
-Finish finish_of(const Ending& ending, const Ahead& ahead) {
+// Of the first `columns` of a panel.
+Finish finish_of(const Ending& ending, const Ahead& ahead, Index columns = panel) {
   const Bounds bounds = bounds_of(ending.activation);
   Finish finish{ahead,          {}, {}, splat<Float>(bounds.low), splat<Float>(bounds.high),
                 ending.residual};
   for (int v = 0; v < 2; ++v) {
     const Index at = v * lanes;
-    finish.scale[v] = ending.scale == nullptr ? splat<Float>(1.0f) : load<Float>(ending.scale + at);
-    finish.bias[v] = ending.bias == nullptr ? Float{} : load<Float>(ending.bias + at);
+    const auto part = [&](const float* from, Float otherwise) {
+      return from == nullptr || at >= columns ? otherwise : load_part(from + at, columns - at);
+    };
+    finish.scale[v] = part(ending.scale, splat<Float>(1.0f));
+    finish.bias[v] = part(ending.bias, Float{});
   }
   return finish;
+}
+
+// Lines `panel` floats apart, of which `columns` count; what lies behind these may become anything.
+void finish_edge(float* edge, Index rows, Index columns, Index width, const Ending& ending) {
+  const Finish finish = finish_of(ending, {}, columns);
+  for (float* line = edge; line != edge + rows * panel; line += panel) {
+    for (Index j = 0; j < width; j += lanes) {
+      const int vector = static_cast<int>(j / lanes);
+      store<Float>(line + j, finish.ended(load<Float>(line + j), vector, 0));
+    }
+    if (!is_bounded(ending.activation)) activate_row(line, ending.activation, width);
+  }
 }
 
 // One panel of y, which goes through `edge` (row_block, panel) where it is not whole.
@@ -226,7 +244,12 @@ void multiply_panel(float* y, Index stride, Left a, Index rows, Right b, Index c
     multiply_strip(y, stride, a, rows, b, width, depth, add, ahead);
   } else {
     multiply_strip(edge, panel, a, rows, b, width, depth, false, ahead);
+    // Whole sums are ended where they are: lines of whole registers, which are read as they were
+    // written.
+    const bool whole = !add && !ending.is_empty() && ending.residual == nullptr;
+    if (whole) finish_edge(edge, rows, columns, width, ending);
     take_over(y, stride, edge, rows, columns, add);
+    if (whole) return;
   }
   if (ending.is_empty()) return;
   for (Index i = 0; i < rows; ++i) finish_line(y + i * stride, ending.from(0, i * stride), columns);

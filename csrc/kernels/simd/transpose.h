@@ -33,13 +33,6 @@ inline void transpose_square(Float (&rows)[lanes]) {
   if constexpr (lanes >= 16) exchange_blocks<8>(rows);
 }
 
-// Up to `count` floats, the others 0.
-inline Float load_part(const float* from, std::int64_t count) {
-  Float value{};
-  for (std::int64_t lane = 0; lane < count && lane < lanes; ++lane) value[lane] = from[lane];
-  return value;
-}
-
 // to (columns, rows), lines `apart` floats apart and at least `rows` rounded up to whole registers
 // long, what is beyond becomes 0; from (rows, columns), lines `stride` floats apart, of which
 // `room` floats are there to be read.

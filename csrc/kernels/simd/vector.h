@@ -65,6 +65,28 @@ inline void store(void* at, Vector value) {
 #endif
 }
 
+// The first `count` floats of a register, all of it where there are more; the others 0. By masks:
+// what went through memory lane by lane waits to be read at once.
+inline Float load_part(const float* at, std::int64_t count) {
+#if defined(__AVX512F__)
+  const auto mask = static_cast<std::uint16_t>(count < lanes ? (1u << count) - 1 : 0xffff);
+  return __builtin_ia32_loadups512_mask(at, Float{}, mask);
+#else
+  Float value{};
+  for (std::int64_t lane = 0; lane < count && lane < lanes; ++lane) value[lane] = at[lane];
+  return value;
+#endif
+}
+
+// Fewer than a register holds.
+inline void store_part(float* at, Float value, std::int64_t count) {
+#if defined(__AVX512F__)
+  __builtin_ia32_storeups512_mask(at, value, static_cast<std::uint16_t>((1u << count) - 1));
+#else
+  for (std::int64_t lane = 0; lane < count; ++lane) at[lane] = value[lane];
+#endif
+}
+
 // Lanes of two vectors, those of `b` counted from `lanes` on. Clang has no such instruction with
 // places that are not constants.
 inline Float shuffled(Float a, Float b, Int places) {

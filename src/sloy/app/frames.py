@@ -1,8 +1,9 @@
 """A line as the page draws it: planes of its units and of its answer, weights and curve, in few bytes.
 
 A frame is a uint32 (little-endian) with the length of a JSON header, the header, and what it counts, in this order: for
-each unit 50 × 50 bytes, 128 being 0; the answer's planes of 80 × 80 bytes; zeros up to a multiple of 4; float32
-weights (I, O) and biases (O,) of each dense layer; float32 rows of the curve. Rows of planes go from the top down.
+each unit coarse × coarse bytes, 128 being 0; the answer's planes of fine × fine bytes; zeros up to a multiple of 4;
+float32 weights (I, O) and biases (O,) of each dense layer; float32 rows of the curve. Rows of planes go from the top
+down.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sloy.app.line import Line
-from sloy.app.scenes import FINE
+from sloy.app.scenes import COARSE, FINE
 
 COLUMNS = ("step", "train loss", "train score", "test loss", "test score")  # of a curve
 
@@ -43,6 +44,8 @@ def frame(line: Line, *, speed: float, units: bool = True) -> bytes:
         "speed": round(speed),
         "layers": layers,
         "answer": kind,
+        "fine": FINE,
+        "coarse": COARSE,
         "dense": dense,
         "curve": len(curve),
     }
@@ -75,11 +78,13 @@ def _units(line: Line) -> tuple[list[dict[str, Any]], bytes]:
     found = line.model.activations(grid, names, batch_size=len(grid))
     told, planes = [], []
     for name in names:
-        values = np.nan_to_num(found[name])
-        scales = np.abs(values).max(0)
-        scaled = values / np.where(scales > 0, scales, 1)
-        planes.append((128 + 127 * scaled.T).round().astype(np.uint8).tobytes())
-        told.append({"units": values.shape[1], "scales": [float(f"{s:.3g}") for s in scales]})
+        values = np.ascontiguousarray(found[name].T)  # (units, points)
+        if not np.isfinite(scales := np.abs(values).max(1)).all():
+            values = np.nan_to_num(values)
+            scales = np.abs(values).max(1)
+        steps = np.float32(127) / np.where(scales > 0, scales, np.float32(1))
+        planes.append(np.rint(values * steps[:, None] + 128).astype(np.uint8).tobytes())
+        told.append({"units": len(values), "scales": [float(f"{s:.3g}") for s in scales]})
     return told, b"".join(planes)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import sloy
 from sloy.app.hand import MOST_UNITS, told
-from sloy.app.shelf import Shelf, Thing
-from sloy.data import Dataset, mnist
+from sloy.app.samples import samples_of
+from sloy.app.shelf import Shelf
+from sloy.data import Dataset
 from sloy.data.readers import Reader
 from sloy.data.tables import TableReader
 from sloy.errors import InvalidArgument
-from sloy.experiments.opening import opened
-from sloy.experiments.run_folder import RunFolder
 from sloy.inspection.synthesis import data_range
 from sloy.language import speak
 from sloy.losses import CategoricalCrossentropy
@@ -119,20 +117,8 @@ class Hands:
                 raise InvalidArgument(
                     f"{thing.name}: has {numbers} numbers; by hand go networks of at most {MOST_NUMBERS}."
                 )
-            self._opened = {id: Opened(thing.name, model, self._data(thing, model), columns)}
+            self._opened = {id: Opened(thing.name, model, samples_of(thing, model), columns)}
         return self._opened[id]
-
-    def _data(self, thing: Thing, model: Model) -> Dataset | None:
-        """What a run kept to test on, else what it learned from; of a model of digits the bundled ones."""
-        if thing.kind == "run":
-            experiment = RunFolder.to_read(thing.path).experiment()
-            opening = opened(experiment, Path(thing.path), engine=model.engine, resumed=True)
-            data = opening.loaded.test or opening.loaded.train
-        elif model.network.input_shape == (28, 28, 1):
-            data = mnist().test
-        else:
-            return None
-        return data if data.sample_shape == model.network.input_shape else None
 
 
 def _sample(found: Opened, number: int) -> tuple[np.ndarray, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import itertools
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +15,23 @@ import numpy as np
 
 import sloy
 from sloy import zoo
-from sloy.app.shelf import MNIST, Shelf, Thing
-from sloy.data import mnist
+from sloy.app.samples import samples_of
+from sloy.app.shelf import Shelf, Thing
+from sloy.data import Dataset, mnist
 from sloy.data.images import decode
 from sloy.engines import Engine
 from sloy.engines import engine as find_engine
 from sloy.errors import InvalidArgument
-from sloy.experiments import Wanted, source_of
-from sloy.experiments.run_folder import RunFolder
 from sloy.inspection import exciting_patches, grad_cam, receptive_field, saliency, synthesize
 from sloy.model import Model
 from sloy.training.stages import layered
 
 MOST_KEPT = 200  # pictures that may be asked about, the newest
 MOST_MAPS = 32  # of a layer that are sent
-MOST_PICTURES = 2_000  # that are searched for exciting patches
+MOST_PICTURES = 2_000  # of the data that may be looked at
+SEARCHED = 500  # for exciting patches, at most; of a large network as many
+SEARCH = 8.0  # seconds take, but
+LEAST_SEARCHED = 16
 SMALL = (3_000, 2)  # digits and epochs of the small network
 LARGEST_SIDE = 320  # pixels of a picture that is sent
 FEW_PIXELS = 10_000  # of a picture that is synthesised in many small steps, not few large ones
@@ -40,19 +44,13 @@ class Looked:
 
     name: str
     model: Model
-    source: str | None
+    read: Callable[[], Dataset | None]
 
     @cached_property
     def pictures(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Pictures to test on with their labels, (N, H, W, C) and (N,)."""
-        if self.source is None:
-            return None
-        if self.source == MNIST:
-            data = mnist().test
-        else:
-            loaded = source_of(self.source).load(Wanted())
-            data = loaded.test or loaded.train
-        if data.sample_shape != self.model.network.input_shape or not data.has_labels:
+        data = self.read()
+        if data is None or not data.has_labels:
             return None
         return np.asarray(data.x[:MOST_PICTURES]), np.asarray(data.y[:MOST_PICTURES])
 
@@ -103,7 +101,7 @@ class Gallery:
             network, data, epochs=epochs, batch_size=64, learning_rate=2e-3, engine=self.engine,
             verbose=False,
         )  # fmt: skip
-        self._looked[OWN] = Looked(f"cnn, {samples} digits", model, MNIST)
+        self._looked[OWN] = Looked(f"cnn, {samples} digits", model, lambda: mnist().test)
         return {"id": OWN, "accuracy": float(history["accuracy"][-1])}
 
     def opened(self, id: str) -> Looked:
@@ -113,12 +111,8 @@ class Gallery:
             model = layered(sloy.load(thing.path, engine=self.engine))
             if len(model.network.input_shape) != 3:
                 raise InvalidArgument(f"{thing.name}: is no network of pictures.")
-            source = None
-            if thing.kind == "run":
-                source = str(RunFolder.to_read(thing.path).experiment().source.data)
-            elif model.network.input_shape == (28, 28, 1):
-                source = MNIST
-            self._looked[id] = Looked(thing.name, model, source)
+            read = partial(samples_of, thing, model)
+            self._looked[id] = Looked(thing.name, model, read)
         return self._looked[id]
 
     # --- pictures ---------------------------------------------------------------------------------
@@ -224,17 +218,27 @@ class Gallery:
         _known(looked, layer)
         field = receptive_field(looked.model.network, layer)
         box = field.box(row, column)
+        begun = time.perf_counter()
         values = looked.model.activations(pixels[None], [layer])[layer][0]
+        took = time.perf_counter() - begun
         if not 0 <= channel < values.shape[2]:
             raise InvalidArgument(f"look: `channel` must be from 0 to {values.shape[2] - 1}.")
         patches: list[dict[str, Any]] = []
+        searched = 0
         if looked.pictures is not None:
-            found = exciting_patches(looked.model, looked.pictures[0][:500], layer, [channel], 8)
+            some = looked.pictures[0][: int(np.clip(SEARCH / took, LEAST_SEARCHED, SEARCHED))]
+            found = exciting_patches(looked.model, some, layer, [channel], 8)
+            searched = len(some)
             patches = [
                 {"picture": _image(p.pixels), "value": p.value, "sample": p.sample}
                 for p in found[channel]
             ]
-        return {"box": list(box), "value": float(values[row, column, channel]), "patches": patches}
+        return {
+            "box": list(box),
+            "value": float(values[row, column, channel]),
+            "patches": patches,
+            "searched": searched,
+        }
 
     def synthesize(self, id: str, layer: str, channel: int) -> dict[str, Any]:
         """A picture made to excite a map: gradient ascent from noise."""

@@ -22,7 +22,7 @@ from sloy.files.documents import hold
 
 T = TypeVar("T")
 
-FRAMES = 15.0  # a second, at most
+FRAMES = 12.0  # a second, at most
 SHARE = 0.035  # of the time that measuring and showing may take while it plays
 CHUNK = 0.02  # seconds of steps between two looks at what is asked, of the processor's time
 LATE = 5  # times as long by the clock: where other programs have the cores, steps would come one at a time
@@ -172,7 +172,7 @@ class Playground:
         wait = self._shown + apart - time.perf_counter()
         if self.speed and wait > 0 and self._asked.empty():
             time.sleep(wait)
-        if wait <= 0 or self.speed:
+        if wait <= CHUNK / 2 or self.speed:  # the end of the next steps would be later
             since = time.perf_counter() - self._shown
             self._rate = self._steps_since(lines[0], since)
             self._frames()

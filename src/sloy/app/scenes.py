@@ -12,12 +12,13 @@ import numpy as np
 
 from sloy.arguments import finite_array, instance, integer, one_of, real, sequence, word
 from sloy.data import Dataset
+from sloy.data.tables.columns import Category, Column
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import make_key, permutation
 from sloy.inspection.plane import Window
-from sloy.text import shown
+from sloy.text import shown, visible
 
-FINE = 80  # points of the plane along each side: of the answer (live.js has it too)
+FINE = 80  # points of the plane along each side: of the answer
 COARSE = 50  # of a unit
 MOST = 2_000  # samples of a scene
 MOST_CLASSES = 10
@@ -284,15 +285,21 @@ def of_table(
                 parts.append(values[:, None])
                 titles.append(reader.labels[place])
                 continue
-            many = reader.classes[place - first]
-            if many > MOST_CATEGORIES:
+            words = _words(next(one for one in reader.columns if one.name == column))
+            if len(words) > MOST_CATEGORIES:
                 raise InvalidArgument(
-                    f"{name}: column `{column}` has {many} categories; at most {MOST_CATEGORIES} are spread."
+                    f"{name}: column `{column}` has {len(words)} categories; at most {MOST_CATEGORIES} are spread."
                 )
-            parts.append(np.eye(many, dtype=np.float32)[values.astype(int)])
-            titles += [f"{column} {k + 1}" for k in range(many)]
+            parts.append((values[:, None] == np.arange(len(words))).astype(np.float32))
+            titles += [f"{column}: {word}" for word in words]
     x = np.concatenate(parts, 1)
     return seen(name, x, table.train.y, table.train.class_names, titles, axes)
+
+
+def _words(column: Column) -> list[str]:
+    """What the codes of a category stand for: its words, the rare ones together, a gap."""
+    assert isinstance(column, Category)
+    return [*map(visible, column.words), *["…"] * column.other, *["–"] * column.missing]
 
 
 def of_pictures(data: Dataset, name: str) -> Scene:

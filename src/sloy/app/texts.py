@@ -391,6 +391,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "на шуме у неё нет наклона: среднее остаётся {after}; возьмите слой перед её ReLU",
     ),
     "file_bytes": ("file, bytes", "файл, байты"),
-    "excites": ("What excites this map most", "Что сильнее всего возбуждает эту карту"),
+    "excites": (
+        "What excites this map most, of {n} pictures",
+        "Что сильнее всего возбуждает эту карту, из {n} картинок",
+    ),
     "patch_of": ("patch of sample {n}, {value}", "часть примера {n}, {value}"),
 }

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--port",
-        type=partial(integer, least=0, most=65_535),
+        type=partial(integer, least=0),
         default=0,
         metavar="N",
         help="of 127.0.0.1; default: one that is free",

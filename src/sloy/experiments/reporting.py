@@ -44,7 +44,7 @@ from sloy.model.page import (
     precision_for,
 )
 from sloy.model.page_data import known_of
-from sloy.model.page_told import Known
+from sloy.model.page_told import Known, plane_of
 from sloy.training.history import History
 
 CHECKED = 1000  # samples that the page's weights are tried on
@@ -226,7 +226,12 @@ class _Run:
     def _known(self) -> Known:
         if self.test is None or self.measured is None or not self.samples:
             return Known()
-        known = known_of(self.test, self.measured.answers, self.measured.given)
+        known = known_of(
+            self.test,
+            self.measured.answers,
+            self.measured.given,
+            plane=plane_of(self.model.parts),
+        )
         return known if np.asarray(self.test.x).dtype != object else Known()
 
     def _summary(self, said: Reported) -> str:

@@ -150,13 +150,14 @@ class Outward:
         from sloy.language import say
         from sloy.model.page import Section, describe, page, precision_for
         from sloy.model.page_data import known_of
+        from sloy.model.page_told import plane_of
         from sloy.problem.inputs import as_dataset
 
         parts: Parts = by_class(self.parts)._replace(reader=self.picture_reader)
         known = None
         if data is not None:
             found = as_dataset(data)
-            known = known_of(found, *self._answers(found.x))
+            known = known_of(found, *self._answers(found.x), plane=plane_of(parts))
         kept = precision_for(parts) if precision == "auto" else precision
         last = [Section("network-of", say("The network"), describe(parts, kept))]
         if known is not None and known.wrong:

@@ -19,6 +19,7 @@ def known_of(
     answers: np.ndarray,
     given: np.ndarray,
     *,
+    plane: tuple[int, int] | None = None,
     targets: Callable[[np.ndarray], np.ndarray] = lambda y: y,
 ) -> Known:
     """What is known of a model from samples that it answered.
@@ -30,6 +31,8 @@ def known_of(
         Probabilities, or numbers.
     given : int array, shape (N,)
         The class of each; of none for numbers.
+    plane : (int, int), optional
+        The two numbers of the input in whose plane the samples are shown, see `page_told.plane_of`.
     targets : callable
         From targets to what is shown of them.
     """
@@ -39,7 +42,7 @@ def known_of(
     if not data.has_labels:
         rows = np.linspace(0, len(x) - 1, min(OFFERED, most, len(x))).astype(int)
         shown = [Sample(x[k], text=_numbers(targets(y[k]))) for k in rows]
-        return Known(shown, (), flat.min(0), flat.max(0))
+        return Known(shown, (), flat.min(0), flat.max(0), _points(flat, y, plane))
     names = data.class_names or tuple(map(str, range(answers.shape[1])))
     firsts = [int(np.argmax(y == k)) for k in range(len(names)) if (y == k).any()]
     offered = [Sample(x[k], names[y[k]]) for k in firsts[: min(OFFERED, most)]]
@@ -49,11 +52,21 @@ def known_of(
     )
     wrong = wrong[np.argsort(-shares, kind="stable")][: min(WRONG, most)]
     mistakes = [Sample(x[k], names[y[k]], names[given[k]]) for k in wrong]
-    points = []
-    if flat.shape[1] == 2:
-        some = np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int)
-        points = [(float(flat[k, 0]), float(flat[k, 1]), int(y[k])) for k in some]
-    return Known(offered, mistakes, flat.min(0), flat.max(0), points)
+    return Known(offered, mistakes, flat.min(0), flat.max(0), _points(flat, y, plane))
+
+
+def _points(
+    flat: np.ndarray, y: np.ndarray, plane: tuple[int, int] | None
+) -> list[tuple[float, float, float]]:
+    """Samples in a plane, with their class or number."""
+    if plane is None:
+        return []
+    some = np.linspace(0, len(flat) - 1, min(POINTS, len(flat))).astype(int)
+    values = y.reshape(len(y), -1)[some, 0]
+    return [
+        (*map(float, flat[k, list(plane)]), value)
+        for k, value in zip(some, values.tolist(), strict=True)
+    ]
 
 
 def _numbers(y: np.ndarray) -> str:

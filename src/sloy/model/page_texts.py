@@ -26,6 +26,7 @@ def texts() -> dict[str, str]:
         "missing": say("(missing)"),
         "plane": say("The plane of the two numbers, coloured by the network's answers"),
         "plane_caption": say("Colours are the network's answers; the marks are samples."),
+        "plane_alone": say("Colours are the network's answers."),
         "plane_hint": say("Drag the ring, or move it with the arrow keys."),
         "point": say("point at {x}, {y}"),
         "at": say("at ({x}, {y})"),

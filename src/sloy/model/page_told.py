@@ -21,9 +21,10 @@ from sloy.model.parts import Parts
 from sloy.ops import input as symbolic
 from sloy.problem.problem import is_yes_or_no
 from sloy.problem.receptive import receptive_field
-from sloy.text import visible
+from sloy.text import shortened, shortened_apart, visible
 
 MOST_SLIDERS = 60
+LONGEST = 60  # letters of a name of a class that are shown
 _WINDOWS = ("conv2d", "max_pool2d", "average_pool2d")
 
 
@@ -57,8 +58,8 @@ class Known:
         Those offered, and mistakes.
     low, high : array, optional
         Of each number of the input, the range of the data.
-    points : sequence of (x, y, class)
-        Of two numbers: samples in the plane.
+    points : sequence of (x, y, class or number)
+        Samples in the plane of `plane_of`, as the model takes them.
     told : mapping
         More for scripts.
     """
@@ -67,7 +68,7 @@ class Known:
     wrong: Sequence[Sample] = ()
     low: np.ndarray | None = None
     high: np.ndarray | None = None
-    points: Sequence[tuple[float, float, int]] = ()
+    points: Sequence[tuple[float, float, float]] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -87,7 +88,10 @@ def input_told(parts: Parts, known: Known, *, ahead: bool) -> dict[str, Any]:
     }
     reader = parts.reader
     if isinstance(reader, TableReader):
-        found |= {"table": table_json(reader), "columns": _raw_columns(reader)}
+        flat = plane_of(parts) is not None
+        if flat:
+            found["points"] = [_raw_point(reader, point) for point in known.points]
+        found |= {"table": table_json(reader), "columns": _raw_columns(reader), "plane": flat}
         return {**found, "kind": "table"}
     if isinstance(reader, PictureReader):
         config = {**reader.to_config(), "background": list(reader.background)}
@@ -100,8 +104,34 @@ def input_told(parts: Parts, known: Known, *, ahead: bool) -> dict[str, Any]:
         return {**found, "kind": "picture", "reader": plain, "order": "RGB"}
     if len(shape) == 1 and shape[0] <= MOST_SLIDERS:
         columns = _numbers(parts, known)
-        return {**found, "kind": "plane" if shape[0] == 2 else "numbers", "columns": columns}
+        return {
+            **found,
+            "kind": "numbers" if plane_of(parts) is None else "plane",
+            "columns": columns,
+        }
     return {**found, "kind": "samples"}
+
+
+def plane_of(parts: Parts) -> tuple[int, int] | None:
+    """The two numbers of the input that are all there is to choose, of a table its two columns; else None."""
+    reader = parts.reader
+    if isinstance(reader, TableReader):
+        numbers = all(isinstance(column, Numeric) for column in reader.columns)
+        if len(reader.columns) != 2 or not numbers:
+            return None
+        a, b = (reader.parts[column.name][0] for column in reader.columns)
+        return a, b
+    return (0, 1) if parts.problem.network.input_shape == (2,) else None
+
+
+def _raw_point(reader: TableReader, point: tuple[float, float, float]) -> list[float]:
+    """A point of the plane of a table's two columns as its table has it."""
+    raw = [
+        value * column.deviation + column.mean
+        for value, column in zip(point, reader.columns, strict=False)
+        if isinstance(column, Numeric)
+    ]
+    return [float(f"{value:.6g}") for value in raw] + [point[2]]
 
 
 def _range(known: Known) -> list[float]:
@@ -191,7 +221,7 @@ def answer_told(parts: Parts, output: str, graph: Graph) -> dict[str, Any]:
         "task": task,
         "scores": scores if task != "regression" and scores in graph.outputs else None,
         "count": 2 if task == "binary" else shape[-1],
-        "names": [visible(name) for name in names],
+        "names": shortened_apart([visible(name) for name in names], LONGEST),
         "unit": unit,
         "threshold": problem.threshold,
     }
@@ -205,7 +235,7 @@ def sample_told(parts: Parts, sample: Sample) -> dict[str, Any]:
     found: dict[str, Any] = {"x": b64encode(values.tobytes()).decode(), "kind": kind}
     for name in ("label", "answer", "text"):
         if (word := getattr(sample, name)) is not None:
-            found[name] = visible(word)
+            found[name] = shortened(visible(word), LONGEST)
     if isinstance(parts.reader, TableReader):
         found["row"] = _raw_row(parts.reader, values)
     return found
@@ -221,7 +251,23 @@ def _raw_row(reader: TableReader, prepared: np.ndarray) -> dict[str, Any]:
         elif isinstance(column, Numeric):
             value = float(prepared[places[0]]) * column.deviation + column.mean
             row[column.name] = float(f"{value:.6g}")
+        elif isinstance(column, Date):
+            row[column.name] = _moment(column, prepared[list(places)])
     return row
+
+
+def _moment(column: Date, prepared: np.ndarray) -> float | None:
+    """The moment that a date's prepared parts stand for, in seconds since 1970; None where they do not tell it."""
+    found = {
+        part: float(value) * deviation + mean
+        for (part, mean, deviation), value in zip(column.parts, prepared, strict=False)
+    }
+    if not {"year", "month", "day"} <= set(found) or (column.missing and prepared[-1]):
+        return None
+    year, month, day = (round(found[part]) for part in ("year", "month", "day"))
+    seconds = np.datetime64(f"{year:04}-{month:02}-{day:02}", "s").astype(np.int64)
+    angle = np.arctan2(found.get("hour sin", 0.0), found.get("hour cos", 1.0)) % (2 * np.pi)
+    return float(seconds) + 60.0 * round(24 * 60 * angle / (2 * np.pi))
 
 
 def layers_told(parts: Parts, graph: Graph) -> list[dict[str, Any]]:

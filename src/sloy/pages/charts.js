@@ -12,16 +12,16 @@ function curveChart({ title, epochs, lines }) {
     room = (high - low || Math.abs(high) || 1) * 0.06;
   const last = epochs[epochs.length - 1];
   const styles = [
-    { stroke: BLUE },
-    { stroke: ORANGE, "stroke-dasharray": "7 4" },
-    { stroke: "#333", "stroke-dasharray": "2 3" },
+    { stroke: "var(--blue)" },
+    { stroke: "var(--orange)", "stroke-dasharray": "7 4" },
+    { stroke: "var(--ink)", "stroke-dasharray": "2 3" },
   ];
   const legend = lines
     .filter((line) => line.name)
     .map((line, i) =>
       html(
         "span",
-        { class: "key" },
+        { class: "line-key" },
         svg(
           "svg",
           { viewBox: "0 0 26 8", width: 26, height: 8, "aria-hidden": "true" },
@@ -39,6 +39,7 @@ function curveChart({ title, epochs, lines }) {
     height: 260,
     whole: true,
     left: 54,
+    ground: "curves",
   });
   lines.forEach((line, i) => {
     const all = line.values.map((value, k) => [epochs[k], value === null ? null : scaled(value)]),

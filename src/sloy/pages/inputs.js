@@ -233,22 +233,42 @@ function columnControl(column, row, changed) {
   });
 }
 
-/** A network of a table: a control for each raw column. */
-function tableInput({ input, changed }) {
+/** A network of a table: a control for each raw column; of two numbers their plane, too. */
+function tableInput({ input, changed, answerAt }) {
   const row = Object.fromEntries(input.columns.map((column) => [column.name, column.value]));
-  const tell = () => changed(preparedRow(input.table, row));
+  const prepared = () => preparedRow(input.table, row);
+  const [a, b] = input.columns,
+    place = () => [row[a.name], row[b.name]];
+  const tell = () => {
+    plane?.set(place());
+    changed(prepared());
+  };
   const controls = input.columns.map((column) => columnControl(column, row, tell));
+  const take = (given) =>
+    input.columns.forEach((column, i) => {
+      if (!(column.name in given)) return;
+      row[column.name] = given[column.name];
+      controls[i].set(given[column.name]);
+    });
+  const named = ([x, y]) => ({ [a.name]: x, [b.name]: y });
+  const plane = input.plane
+    ? answerPlane({
+        axes: [a, b],
+        points: input.points,
+        answerAt: (at) => answerAt(preparedRow(input.table, named(at))),
+        moved: (at) => {
+          take(named(at));
+          changed(prepared());
+        },
+      })
+    : null;
   return {
-    element: html("div", { class: "panel" }, sliders(say("columns"), controls)),
+    element: html("div", { class: "panel" }, ...(plane ? [plane.element] : []), sliders(say("columns"), controls)),
     start: tell,
     show(_, given) {
-      input.columns.forEach((column, i) => {
-        if (!(column.name in given)) return;
-        row[column.name] = given[column.name];
-        controls[i].set(given[column.name]);
-      });
+      take(given);
+      plane?.set(place());
     },
-    prepared: () => preparedRow(input.table, row),
   };
 }
 
@@ -298,12 +318,15 @@ function classesKey() {
   return html("ul", { class: "key", "aria-label": say("class") }, ...keys);
 }
 
-/** A network of two numbers: a plane coloured by its answers, and a point in it. */
-function planeInput({ input, changed, answerAt }) {
-  const [a, b] = input.columns;
+/** The plane of two numbers, coloured by answerAt(place), with samples and a point in it that moves. */
+function answerPlane({ axes, points, answerAt, moved }) {
+  const [a, b] = axes.map((axis, i) => {
+    const there = points.map((point) => point[i]);
+    return { ...axis, low: Math.min(axis.low, ...there), high: Math.max(axis.high, ...there) };
+  });
   const plane = new Plane({
     label: say("plane"),
-    caption: say("plane_caption"),
+    caption: say(points.length ? "plane_caption" : "plane_alone"),
     x: [a.low, a.high],
     y: [b.low, b.high],
     names: [a.name, b.name],
@@ -321,34 +344,52 @@ function planeInput({ input, changed, answerAt }) {
           b.high - ((j + 0.5) / cells) * (b.high - b.low),
         ]),
       );
-  const single = answers[0].length === 1,
-    [low, high] = extent(answers);
+  const regression = told.answer.task === "regression",
+    single = regression || answers[0].length === 1,
+    [low, high] = extent([answers.map((found) => found[0])]);
   const span = told.answer.task === "binary" ? [0, 1] : [low, high];
+  const scale = (value) => (value - span[0]) / (span[1] - span[0] || 1);
   let next = 0;
   plane.shade(() => {
     const found = answers[next++];
-    if (single) return tint((found[0] - span[0]) / (span[1] - span[0] || 1));
+    if (single) return tint(scale(found[0]));
     const best = found.indexOf(Math.max(...found));
     return soft(classColour(best), Math.max(0, (found[best] - 1 / found.length) / (1 - 1 / found.length)));
   }, cells);
   plane.points.append(
-    ...(input.points || []).map(([x, y, label]) => classMark(label, plane.X(x), plane.Y(y))),
+    ...points.map(([x, y, is]) => {
+      const at = [plane.X(x), plane.Y(y)];
+      if (!regression) return classMark(is, ...at);
+      return svg("circle", { cx: at[0], cy: at[1], r: 3.4, stroke: "#444", fill: `rgb(${tint(Math.min(1, Math.max(0, scale(is)))).join(" ")})` });
+    }),
   );
   const point = movable(plane, {
     kind: "point",
     place: [a.value, b.value],
     step: (a.high - a.low) / 50,
     named: ([x, y]) => say("point", { x: written(x), y: written(y) }),
-    moved: (place) => changed(Float32Array.from(place)),
+    moved,
   });
   point.draw(probe());
+  const set = (place) => {
+    point.place = place;
+    point.draw();
+  };
+  return { element: html("div", {}, plane.element, classesKey()), point, set };
+}
+
+/** A network of two numbers: a point in their plane. */
+function planeInput({ input, changed, answerAt }) {
+  const plane = answerPlane({
+    axes: input.columns,
+    points: input.points,
+    answerAt,
+    moved: (place) => changed(Float32Array.from(place)),
+  });
   return {
-    element: html("div", {}, plane.element, classesKey()),
-    start: () => changed(Float32Array.from(point.place)),
-    show(x) {
-      point.place = [...x];
-      point.draw();
-    },
+    element: plane.element,
+    start: () => changed(Float32Array.from(plane.point.place)),
+    show: (x) => plane.set([...x]),
   };
 }
 

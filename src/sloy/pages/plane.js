@@ -11,8 +11,9 @@ function tint(share) {
 }
 
 class Plane {
-  /** `x` and `y` are [low, high]; `size` is the drawing's side in pixels where there is room; `whole`: x counts; `left`: room for numbers. */
-  constructor({ label, caption, x, y, names, size = 420, height = size, about, whole = false, left = EDGE.left }) {
+  /** `x` and `y` are [low, high]; `size` is the drawing's side in pixels where there is room; `whole`: x counts; `left`: room for numbers;
+   *  `ground`: "drawing" is light in the dark, too, "curves" is the page's. */
+  constructor({ label, caption, x, y, names, size = 420, height = size, about, whole = false, left = EDGE.left, ground = "drawing" }) {
     Object.assign(this, { size, height, names, whole, left, shading: html("canvas", { "aria-hidden": "true" }) });
     this.clip = fresh("clip");
     this.axes = svg("g", { "aria-hidden": "true" });
@@ -45,7 +46,7 @@ class Plane {
       "figure",
       {},
       ...(caption ? [html("figcaption", {}, caption)] : []),
-      html("div", { class: "drawing" }, this.shading, this.drawing),
+      html("div", { class: ground }, this.shading, this.drawing),
       ...(about ? [hint(about)] : []),
     );
     this.element.style.maxWidth = `${size * 1.15}px`;
@@ -56,10 +57,10 @@ class Plane {
     Object.assign(this, { x, y });
     const parts = [];
     const [left, right, top, bottom] = [this.X(x[0]), this.X(x[1]), this.Y(y[1]), this.Y(y[0])];
-    parts.push(svg("path", { d: `M${left} ${top}V${bottom}H${right}`, fill: "none", stroke: GREY }));
+    parts.push(svg("path", { d: `M${left} ${top}V${bottom}H${right}`, fill: "none", stroke: "var(--grey)" }));
     for (const value of ticks(x, this.whole))
       parts.push(
-        svg("path", { d: `M${this.X(value)} ${bottom}v4`, stroke: GREY }),
+        svg("path", { d: `M${this.X(value)} ${bottom}v4`, stroke: "var(--grey)" }),
         svg(
           "text",
           { x: this.X(value), y: bottom + 16, class: "tick", "text-anchor": "middle" },
@@ -68,7 +69,7 @@ class Plane {
       );
     for (const value of ticks(y))
       parts.push(
-        svg("path", { d: `M${left} ${this.Y(value)}h-4`, stroke: GREY }),
+        svg("path", { d: `M${left} ${this.Y(value)}h-4`, stroke: "var(--grey)" }),
         svg(
           "text",
           { x: left - 6, y: this.Y(value) + 4, class: "tick", "text-anchor": "end" },

@@ -204,7 +204,7 @@ export function table(head, rows, caption, words = false) {
   return h("div", {className: "scroll", tabIndex: 0, role: "region", "aria-label": caption},
     h("table", {className: words ? "words" : ""}, h("caption", {}, caption),
       h("thead", {}, h("tr", {}, head.map(cell => cell === "" ? h("td") : h("th", {scope: "col"}, cell)))),
-      h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => k ? h("td", {}, cell) : h("th", {scope: "row"}, cell)))))));
+      h("tbody", {}, rows.map(row => h("tr", {}, row.map((cell, k) => k || cell === "" ? h("td", {}, cell) : h("th", {scope: "row"}, cell)))))));
 }
 
 export function bytesOf(base64) {
@@ -218,24 +218,25 @@ export function between(data, at, share) {
   data[at + 3] = 255;
 }
 
-// Bytes (height, width), 0 orange, 128 white, 255 blue, onto a canvas of that many pixels.
-export function paintSigned(canvas, bytes, width, height, first = 0) {
-  canvas.width = width;
-  canvas.height = height;
+// So many pixels onto a canvas of that many: colour(data, place, number of the pixel). A new size would clear it, which takes longer.
+export function paintPixels(canvas, width, height, colour) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
   const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  for (let k = 0; k < width * height; k++) between(image.data, 4 * k, bytes[first + k] / 255);
+  for (let k = 0; k < width * height; k++) colour(image.data, 4 * k, k);
   context.putImageData(image, 0, 0);
+}
+
+// Bytes (height, width), 0 orange, 128 white, 255 blue.
+export function paintSigned(canvas, bytes, width, height, first = 0) {
+  paintPixels(canvas, width, height, (data, at, k) => between(data, at, bytes[first + k] / 255));
 }
 
 // A picture {extents: [H, W, C], pixels} onto a canvas.
 export function paintPicture(canvas, picture) {
   const [height, width, channels] = picture.extents, bytes = bytesOf(picture.pixels);
-  canvas.width = width;
-  canvas.height = height;
-  const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-  for (let k = 0; k < width * height; k++) {
-    for (let c = 0; c < 3; c++) image.data[4 * k + c] = bytes[k * channels + (channels === 3 ? c : 0)];
-    image.data[4 * k + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
+  paintPixels(canvas, width, height, (data, at, k) => {
+    for (let c = 0; c < 3; c++) data[at + c] = bytes[k * channels + (channels === 3 ? c : 0)];
+    data[at + 3] = 255;
+  });
 }

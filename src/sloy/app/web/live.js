@@ -1,7 +1,5 @@
 // The connection to the playground: states and frames come, commands go.
 
-export const FINE = 80; // points of the plane along each side, see scenes.py
-
 export class Live {
   constructor(told) {
     this.told = told; // told(kind, value): "state", "frame", "error", "open", "closed"
@@ -65,13 +63,13 @@ export function read(buffer) {
   const frame = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   let at = 4 + length;
   frame.units = frame.layers.map(layer => Array.from({length: layer.units}, () => {
-    const plane = new Uint8Array(buffer, at, 2500);
-    at += 2500;
+    const plane = new Uint8Array(buffer, at, frame.coarse ** 2);
+    at += frame.coarse ** 2;
     return plane;
   }));
   frame.planes = Array.from({length: frame.answer === "classes" ? 2 : 1}, () => {
-    const plane = new Uint8Array(buffer, at, FINE * FINE);
-    at += FINE * FINE;
+    const plane = new Uint8Array(buffer, at, frame.fine ** 2);
+    at += frame.fine ** 2;
     return plane;
   });
   at += -at & 3;

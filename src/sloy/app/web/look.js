@@ -1,5 +1,5 @@
 // Look: what a network of pictures makes of one, layer by layer, and why it answers so.
-import {Shown, ask, bytesOf, button, h, keepingFocus, labelled, number, paintPicture, paintSigned, say, select, tell, upload, working} from "/web/base.js";
+import {Shown, ask, bytesOf, button, count, h, keepingFocus, labelled, number, paintPicture, paintSigned, say, select, tell, upload, working} from "/web/base.js";
 
 export class LookPage {
   constructor(app) {
@@ -193,16 +193,16 @@ export class LookPage {
       h("p", {}, say("unit_sees", {value: number(found.value), box: `${left}–${right - 1}, ${top}–${bottom - 1}`})),
       h("div", {className: "bar"}, move("←", 0, -1), move("→", 0, 1), move("↑", -1, 0), move("↓", 1, 0)),
       made, drawn,
-      found.patches.length ? h("h3", {}, say("excites")) : "",
+      found.patches.length ? h("h3", {}, say("excites", {n: count(found.searched)})) : "",
       h("div", {className: "maps"}, found.patches.map(patch => {
         const canvas = h("canvas", {role: "img", "aria-label": say("patch_of", {n: patch.sample, value: number(patch.value, 3)})});
         paintPicture(canvas, patch.picture);
-        canvas.style.width = `${Math.max(56, 4 * canvas.width)}px`;
+        canvas.style.width = `${clamp(4 * canvas.width, 141, 56)}px`;
         return h("figure", {className: "patch"}, canvas, h("figcaption", {className: "quiet"}, number(patch.value, 3)));
       })));
   }
 }
 
-function clamp(value, extent) {
-  return Math.min(extent - 1, Math.max(0, value));
+function clamp(value, extent, least = 0) {
+  return Math.min(extent - 1, Math.max(least, value));
 }

@@ -1,5 +1,6 @@
-// The network drawn: a column for each layer, in every unit the plane of what it gives, edges as thick as weights.
-import {button, h, keepingFocus, number, paintSigned, say, select} from "/web/base.js";
+// The network drawn: a column for each layer, in every unit the plane of what it gives, edges as thick as weights. Planes and edges are
+// drawn on one canvas that lies under the units: a canvas for each of them takes a browser twice as long.
+import {between, button, h, keepingFocus, number, paintPixels, say, select} from "/web/base.js";
 
 const MOST_INPUTS = 8, MOST_LAYERS = 6, MOST_UNITS = 16;
 
@@ -7,11 +8,12 @@ export class Net {
   // changed(design => what is other in it): the reader wants another; picked([layer, unit] or null)
   constructor(activations, changed, picked) {
     Object.assign(this, {activations, changed, picked, unit: null, shape: ""});
-    this.edges = h("canvas", {className: "edges", "aria-hidden": "true"});
+    this.under = h("canvas", {className: "edges", "aria-hidden": "true"});
+    this.planes = document.createElement("canvas"); // of all units, one under the other
     this.columns = h("div", {className: "columns"});
     this.element = h("div", {className: "net scroll", tabIndex: 0, role: "region", "aria-label": say("network")},
-      h("div", {className: "net-inner"}, this.edges, this.columns));
-    new ResizeObserver(() => this.drawEdges()).observe(this.columns);
+      h("div", {className: "net-inner"}, this.under, this.columns));
+    new ResizeObserver(() => { this.places = null; this.draw(); }).observe(this.columns);
   }
 
   show(scene, design, frame) {
@@ -34,17 +36,16 @@ export class Net {
     const more = h("div", {className: "column-add"}, button("+", () => this.addLayer(),
       {disabled: design.layers.length >= MOST_LAYERS, title: say("add_layer"), "aria-label": say("add_layer"), "data-focus": "add"}));
     keepingFocus([this.columns], () => this.columns.replaceChildren(inputs, ...hidden, more, last));
+    this.places = null;
   }
 
   column(layer, k) {
     const names = {layer: k + 1}, change = more => this.alter(layer.key, more);
     const units = Array.from({length: layer.units}, (_, unit) => {
-      const canvas = h("canvas", {width: 50, height: 50, "aria-hidden": "true"});
       const made = button("", () => this.pick([k, unit]), {className: "node unit", "aria-pressed": "false", "data-focus": `unit ${layer.key} ${unit}`,
         "aria-label": say("unit_label", {layer: k + 1, unit: unit + 1, activation: layer.own?.[unit] || layer.activation})});
-      made.append(canvas);
       if (layer.own?.[unit]) made.classList.add("own");
-      (this.units[k] ||= []).push({made, canvas});
+      (this.units[k] ||= []).push(made);
       return made;
     });
     const focus = what => ({"data-focus": `${what} ${layer.key}`});
@@ -101,35 +102,50 @@ export class Net {
   }
 
   paint() {
-    const {frame} = this;
-    this.units?.forEach((column, k) => column.forEach(({made, canvas}, unit) => {
-      const plane = frame?.units[k]?.[unit];
-      if (plane) paintSigned(canvas, plane, 50, 50);
-      made.setAttribute("aria-pressed", String(Boolean(this.unit && this.unit[0] === k && this.unit[1] === unit)));
-    }));
-    this.drawEdges();
+    this.units?.forEach((column, k) => column.forEach((made, unit) =>
+      made.setAttribute("aria-pressed", String(Boolean(this.unit && this.unit[0] === k && this.unit[1] === unit)))));
+    this.draw();
   }
 
-  drawEdges() {
-    const {edges, columns, frame} = this;
-    if (!frame?.weights.length) return;
-    const box = columns.getBoundingClientRect();
-    if (!box.width) return;
-    const scale = Math.min(2, window.devicePixelRatio || 1);
-    if (edges.width !== Math.round(box.width * scale) || edges.height !== Math.round(box.height * scale)) {
-      edges.width = Math.round(box.width * scale);
-      edges.height = Math.round(box.height * scale);
-      edges.style.width = `${box.width}px`;
-      edges.style.height = `${box.height}px`;
-    }
-    const context = edges.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, box.width, box.height);
-    const nodes = [...columns.querySelectorAll(".column")].map(column => [...column.querySelectorAll(".node")].map(node => {
-      const own = node.getBoundingClientRect();
-      return {left: own.left - box.left, right: own.right - box.left, y: (own.top + own.bottom) / 2 - box.top};
+  // Where things are, from the corner of the columns; asked for once, as the browser has to lay out the page for that.
+  measure() {
+    const box = this.columns.getBoundingClientRect();
+    if (!box.width) return null;
+    const columns = [...this.columns.querySelectorAll(".column")].map(column => [...column.querySelectorAll(".node")].map(node => {
+      const own = node.getBoundingClientRect(), border = node.clientLeft;
+      return {left: own.left - box.left, right: own.right - box.left, y: (own.top + own.bottom) / 2 - box.top,
+        inner: [own.left - box.left + border, own.top - box.top + border, node.clientWidth, node.clientHeight]};
     }));
-    frame.weights.forEach(({rows, columns: wide, weight}, k) => {
+    const {under} = this, scale = Math.min(2, window.devicePixelRatio || 1);
+    under.width = Math.round(box.width * scale);
+    under.height = Math.round(box.height * scale);
+    under.style.width = `${box.width}px`;
+    under.style.height = `${box.height}px`;
+    return {columns, scale, width: box.width, height: box.height};
+  }
+
+  draw() {
+    const {under, frame} = this;
+    if (!frame?.weights.length) return;
+    const places = this.places ||= this.measure();
+    if (!places) return;
+    const context = under.getContext("2d");
+    context.setTransform(places.scale, 0, 0, places.scale, 0, 0);
+    context.clearRect(0, 0, places.width, places.height);
+    this.drawEdges(context, places.columns);
+    const planes = frame.units.flat(), size = frame.coarse;
+    if (!planes.length) return;
+    paintPixels(this.planes, size, size * planes.length, (data, at, k) => between(data, at, planes[Math.floor(k / size ** 2)][k % size ** 2] / 255));
+    let number = 0;
+    frame.units.forEach((column, k) => column.forEach((_, unit) => {
+      const node = places.columns[k + 1]?.[unit];
+      if (node) context.drawImage(this.planes, 0, size * number, size, size, ...node.inner);
+      number += 1;
+    }));
+  }
+
+  drawEdges(context, nodes) {
+    this.frame.weights.forEach(({rows, columns: wide, weight}, k) => {
       const most = Math.max(1e-6, ...weight.map(Math.abs)), from = nodes[k], to = nodes[k + 1];
       if (!from || !to) return;
       for (let i = 0; i < Math.min(rows, from.length); i++) for (let o = 0; o < Math.min(wide, to.length); o++) {

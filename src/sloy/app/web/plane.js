@@ -1,21 +1,16 @@
 // The plane of the samples: what the network answers everywhere, or what one unit gives, with the samples on it.
-import {BLUE, COLOURS, ORANGE, between, h, number, say} from "/web/base.js";
-import {FINE} from "/web/live.js";
+import {BLUE, COLOURS, ORANGE, h, number, paintPixels, paintSigned, say} from "/web/base.js";
+
+const CHANNELS = COLOURS.map(colour => [1, 3, 5].map(k => parseInt(colour.slice(k, k + 2), 16)));
 
 export function paintAnswer(canvas, frame) {
-  canvas.width = canvas.height = FINE;
-  const context = canvas.getContext("2d"), image = context.createImageData(FINE, FINE);
-  for (let k = 0; k < FINE * FINE; k++) {
-    if (frame.answer !== "classes") { between(image.data, 4 * k, frame.planes[0][k] / 255); continue; }
-    const colour = parse(COLOURS[frame.planes[0][k] % COLOURS.length]), depth = 0.15 + 0.5 * frame.planes[1][k] / 255;
-    for (let c = 0; c < 3; c++) image.data[4 * k + c] = 255 - depth * (255 - colour[c]);
-    image.data[4 * k + 3] = 255;
-  }
-  context.putImageData(image, 0, 0);
-}
-
-function parse(colour) {
-  return [1, 3, 5].map(k => parseInt(colour.slice(k, k + 2), 16));
+  const [first, sure] = frame.planes;
+  if (frame.answer !== "classes") return paintSigned(canvas, first, frame.fine, frame.fine);
+  return paintPixels(canvas, frame.fine, frame.fine, (data, at, k) => {
+    const colour = CHANNELS[first[k] % COLOURS.length], depth = 0.15 + 0.5 * sure[k] / 255;
+    for (let c = 0; c < 3; c++) data[at + c] = 255 - depth * (255 - colour[c]);
+    data[at + 3] = 255;
+  });
 }
 
 // A mark of class k: shapes tell apart what colours do not.
@@ -34,15 +29,19 @@ export function mark(context, k, x, y, size, colour, full) {
   context.stroke();
 }
 
+// What moves lies under what does not: the answer on a canvas of its few points, which is stretched; on it the samples, which are
+// drawn once; the cross of the cursor. To draw all of it anew for each picture took three times as long.
 export class Plane {
   constructor() {
-    this.canvas = h("canvas", {tabIndex: 0, role: "img", className: "plane", width: 640, height: 640});
+    this.under = h("canvas", {"aria-hidden": "true"});
+    this.canvas = h("canvas", {tabIndex: 0, role: "img", className: "plane"});
+    new ResizeObserver(() => this.drawSamples()).observe(this.canvas);
+    this.cross = h("div", {className: "cross", hidden: true});
     this.said = h("output", {className: "reading", "aria-live": "polite"});
     this.across = h("span", {className: "across"});
     this.up = h("span", {className: "up"});
-    this.element = h("figure", {className: "plane-box"}, this.up, this.canvas, this.across, h("figcaption", {}, this.said));
+    this.element = h("figure", {className: "plane-box"}, this.up, h("div", {className: "plane-stack"}, this.under, this.canvas, this.cross), this.across, h("figcaption", {}, this.said));
     this.cursor = null;
-    this.small = document.createElement("canvas");
     this.canvas.addEventListener("pointermove", event => {
       const box = this.canvas.getBoundingClientRect();
       this.point([(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
@@ -60,62 +59,57 @@ export class Plane {
 
   point(cursor) {
     this.cursor = cursor;
-    this.draw();
+    this.tellCursor();
   }
 
-  // scene: its samples; frame: the line; unit: null, or [layer, unit] to show in place of the answer.
+  // scene: its samples; frame: the line; unit: null, or [layer, unit] to show in place of the answer; tests: whether test samples are seen.
   show(scene, frame, unit, tests) {
+    const other = scene !== this.scene, marks = other || tests !== this.tests;
     Object.assign(this, {scene, frame, unit, tests});
-    this.across.textContent = scene.axes[0];
-    this.up.textContent = scene.axes[1];
-    const [left, right, bottom, top] = scene.window.map(value => number(value, 2));
-    this.canvas.setAttribute("aria-label", say("plane_label", {x: scene.axes[0], y: scene.axes[1], left, right, bottom, top, n: scene.places.length}));
-    this.draw();
+    if (other) this.tellScene();
+    if (marks) this.drawSamples();
+    const shown = this.shownUnit;
+    if (shown) paintSigned(this.under, shown, frame.coarse, frame.coarse);
+    else paintAnswer(this.under, frame);
+    this.under.classList.toggle("grid-canvas", !shown && frame.answer === "classes");
+    if (this.cursor) this.tellCursor();
   }
 
-  draw() {
-    if (!this.frame) return;
-    const {canvas, scene, frame, small} = this, context = canvas.getContext("2d"), size = canvas.width;
-    const shown = this.unit && frame.units[this.unit[0]]?.[this.unit[1]];
-    if (shown) {
-      small.width = small.height = 50;
-      const inner = small.getContext("2d"), image = inner.createImageData(50, 50);
-      for (let k = 0; k < 2500; k++) between(image.data, 4 * k, shown[k] / 255);
-      inner.putImageData(image, 0, 0);
-    } else paintAnswer(small, frame);
-    context.imageSmoothingEnabled = frame.answer !== "classes" || Boolean(shown);
-    context.drawImage(small, 0, 0, size, size);
-    const [left, right, bottom, top] = scene.window, test = this.testSet(scene);
-    const much = scene.places.length > 700 ? 5 : 7, low = Math.min(...scene.values), high = Math.max(...scene.values);
+  get shownUnit() { return this.unit && this.frame.units[this.unit[0]]?.[this.unit[1]]; }
+
+  tellScene() {
+    const {scene} = this, [left, right, bottom, top] = scene.window.map(value => number(value, 2));
+    [this.across.textContent, this.up.textContent] = scene.axes;
+    this.canvas.setAttribute("aria-label", say("plane_label", {x: scene.axes[0], y: scene.axes[1], left, right, bottom, top, n: scene.places.length}));
+  }
+
+  drawSamples() {
+    const {canvas, scene} = this, size = Math.round(canvas.clientWidth * Math.min(2, window.devicePixelRatio || 1));
+    if (!scene || !size) return;
+    canvas.width = canvas.height = size; // of the screen's pixels, or each picture would scale it; and empty
+    const context = canvas.getContext("2d"), test = new Set(scene.test);
+    const [left, right, bottom, top] = scene.window;
+    const much = (scene.places.length > 700 ? 5 : 7) * size / 640, low = Math.min(...scene.values), high = Math.max(...scene.values);
     scene.places.forEach(([x, y], k) => {
       if (test.has(k) && !this.tests) return;
       const value = scene.values[k], across = (x - left) / (right - left) * size, down = (top - y) / (top - bottom) * size;
       if (scene.classes.length) mark(context, value, across, down, much, COLOURS[value % COLOURS.length], !test.has(k));
       else mark(context, 1, across, down, much, shade((value - low) / (high - low || 1)), !test.has(k));
     });
-    this.tellCursor(context, size, shown);
   }
 
-  testSet(scene) {
-    if (this.known !== scene) { this.known = scene; this.tested = new Set(scene.test); }
-    return this.tested;
-  }
-
-  tellCursor(context, size, shown) {
-    if (!this.cursor) { this.said.textContent = ""; return; }
-    const [x, y] = this.cursor, {scene, frame} = this, [left, right, bottom, top] = scene.window;
-    context.strokeStyle = "#000";
-    context.lineWidth = 1.5;
-    context.beginPath();
-    context.moveTo(x * size - 14, y * size); context.lineTo(x * size + 14, y * size);
-    context.moveTo(x * size, y * size - 14); context.lineTo(x * size, y * size + 14);
-    context.stroke();
+  tellCursor() {
+    this.cross.hidden = !this.cursor;
+    if (!this.cursor || !this.frame) { this.said.textContent = ""; return; }
+    const [x, y] = this.cursor, {scene, frame} = this, [left, right, bottom, top] = scene.window, shown = this.shownUnit;
+    this.cross.style.left = `${100 * x}%`;
+    this.cross.style.top = `${100 * y}%`;
     const at = n => Math.min(n - 1, Math.floor(y * n)) * n + Math.min(n - 1, Math.floor(x * n));
     let what;
-    if (shown) what = number((shown[at(50)] - 128) / 127 * frame.layers[this.unit[0]].scales[this.unit[1]], 2);
-    else if (frame.answer === "classes") what = `${scene.classes[frame.planes[0][at(FINE)]]} (${Math.round(frame.planes[1][at(FINE)] / 2.55)} %)`;
-    else if (frame.answer === "two") what = `${scene.classes[1]}: ${Math.round(frame.planes[0][at(FINE)] / 2.55)} %`;
-    else what = number(Math.min(...scene.values) + frame.planes[0][at(FINE)] / 255 * (Math.max(...scene.values) - Math.min(...scene.values)), 2);
+    if (shown) what = number((shown[at(frame.coarse)] - 128) / 127 * frame.layers[this.unit[0]].scales[this.unit[1]], 2);
+    else if (frame.answer === "classes") what = `${scene.classes[frame.planes[0][at(frame.fine)]]} (${Math.round(frame.planes[1][at(frame.fine)] / 2.55)} %)`;
+    else if (frame.answer === "two") what = `${scene.classes[1]}: ${Math.round(frame.planes[0][at(frame.fine)] / 2.55)} %`;
+    else what = number(Math.min(...scene.values) + frame.planes[0][at(frame.fine)] / 255 * (Math.max(...scene.values) - Math.min(...scene.values)), 2);
     this.said.textContent = `${scene.axes[0]} = ${number(left + x * (right - left), 2)}, ${scene.axes[1]} = ${number(top - y * (top - bottom), 2)} → ${what}`;
   }
 }

@@ -5,10 +5,11 @@ import {Net} from "/web/net.js";
 import {Plane, legend, paintAnswer} from "/web/plane.js";
 
 const SPEEDS = [[0, "speed_most"], [1, "speed_1"], [10, "speed_10"], [100, "speed_100"]];
+const READ = 250, DRAWN = 1000; // milliseconds from numbers to numbers, from curves to curves, while it plays
 
 export class Playground {
   constructor(app) {
-    Object.assign(this, {app, live: app.live, tests: true, log: true, drawn: 0});
+    Object.assign(this, {app, live: app.live, tests: true, log: true, read: 0, drawn: 0});
     this.plane = new Plane();
     this.chart = new Chart(say("loss_over_steps"), say("step"));
     this.net = new Net(app.start.activations, change => this.design(change), () => this.paint());
@@ -71,9 +72,9 @@ export class Playground {
   }
 
   sceneForm() {
-    this.drawn = {};
+    this.fields = {};
     const {made} = this, again = () => this.send({do: "scene", ...made});
-    const range = (key, least, most, step) => this.drawn[key] = h("input", {type: "number", min: least, max: most, step, value: made[key], id: `scene-${key}`,
+    const range = (key, least, most, step) => this.fields[key] = h("input", {type: "number", min: least, max: most, step, value: made[key], id: `scene-${key}`,
       onchange: event => { made[key] = Math.min(most, Math.max(least, Number(event.target.value) || 0)); event.target.value = made[key]; again(); }});
     this.drawing = [labelled(say("samples"), range("count", 20, 2000, 10)), labelled(say("noise"), range("noise", 0, 1, 0.05)),
       button(say("other_samples"), () => { made.seed += 1; again(); })];
@@ -130,7 +131,7 @@ export class Playground {
     if (own) this.scenes.prepend(h("option", {value: name, "data-own": ""}, name));
     else {
       Object.assign(this.made, {name}, drawn);
-      for (const [of, field] of Object.entries(this.drawn)) field.value = drawn[of];
+      for (const [of, field] of Object.entries(this.fields)) field.value = drawn[of];
     }
     this.scenes.value = name;
     for (const part of this.drawing) part.hidden = own;
@@ -165,6 +166,14 @@ export class Playground {
     this.net.show(state.scene, line.design, frame);
     this.tellUnit();
     this.plane.show(state.scene, frame, this.net.unit, this.tests);
+    if (this.minis?.length > 1) for (const {key, canvas} of this.minis) if (this.live.frames.has(key)) paintAnswer(canvas, this.live.frames.get(key));
+    // What moves slowly, or cannot be read as fast, comes less often: each costs a browser as much as the planes.
+    const now = performance.now(), {playing} = state;
+    if (!playing || now - this.read > READ) { this.read = now; this.tellNumbers(state, frame); }
+    if (!playing || now - this.drawn > DRAWN) this.drawCurves();
+  }
+
+  tellNumbers(state, frame) {
     const last = frame.points.at(-1), score = say(state.scene.classes.length ? "accuracy" : "r2");
     const shown = value => state.scene.classes.length ? `${(100 * value).toFixed(1)} %` : number(value, 3);
     this.numbers.textContent = `${say("step")} ${count(frame.step)} · ${say("epoch")} ${count(Math.floor(frame.epoch))} · ${say("loss")} ${number(last[1], 3)}, ${say("of_test")} ${number(last[3], 3)} · ${score} ${shown(last[2])}, ${say("of_test")} ${shown(last[4])}${frame.speed ? ` · ${count(frame.speed)} ${say("steps_per_second")}` : ""}${frame.failed ? ` · ${say("not_finite")}` : ""}`;
@@ -175,14 +184,12 @@ export class Playground {
       this.slider.value = frame.step;
       this.asked.textContent = count(frame.step);
     } else this.slider.max = Math.max(frame.step, Number(this.slider.max));
-    this.minis?.forEach(({key, canvas, numbers}) => {
+    this.minis?.forEach(({key, numbers}) => {
       const own = this.live.frames.get(key);
       if (!own) return;
-      paintAnswer(canvas, own);
       const point = own.points.at(-1);
       numbers.textContent = `${say("step")} ${count(own.step)} · ${say("loss")} ${number(point[3], 3)} · ${shown(point[4])}`;
     });
-    if (performance.now() - this.drawn > 250 || !state.playing) this.drawCurves();
   }
 
   drawCurves() {

@@ -20,6 +20,7 @@ SENTENCES: dict[str, str] = {
     "Numbers": "Числа",
     "(missing)": "(нет значения)",
     "The plane of the two numbers, coloured by the network's answers": "Плоскость двух чисел, раскрашенная ответами сети",
+    "Colours are the network's answers.": "Цвета — ответы сети.",
     "Colours are the network's answers; the marks are samples.": "Цвета — ответы сети, метки — примеры.",
     "point at {x}, {y}": "точка {x}, {y}",
     "at ({x}, {y})": "в ({x}, {y})",
