@@ -231,7 +231,7 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
         scaled = flag(where, "standardize", self.standardize)
         preparation = self._preparation if going_on else Preparation()
         if isinstance(rows, FrameTable) and not going_on:
-            preparation = learn_table(where, rows, kept)
+            preparation = learn_table(where, rows, kept, self.table)
         numbers = preparation.read(rows, told=False)
         count = len(given.y) if kept is None else len(kept)
         units = self._units(outputs, loss)
@@ -316,7 +316,10 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
 
     def _rows(self, X: Any, y: Any, *, going_on: bool) -> Rows:
         """Rows to train on."""
-        as_table = self._preparation.reader is not None if going_on else None
+        if going_on:
+            as_table: bool | None = self._preparation.reader is not None
+        else:
+            as_table = None if self.table is None else True
         return read_rows(self, X, reset=not going_on, as_table=as_table, y=y)
 
     def _samples(self, X: Any) -> np.ndarray | SparseRows:

@@ -81,7 +81,7 @@ def train(
     where, seed = type(estimator).__name__, estimator._seed()
     preparation = Preparation()
     if isinstance(rows, FrameTable):
-        preparation = learn_table(where, rows, None)
+        preparation = learn_table(where, rows, None, estimator.table)
         numbers: Any = preparation.read(rows, told=False)
     else:
         numbers = rows

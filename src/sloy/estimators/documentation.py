@@ -38,6 +38,10 @@ PARAMETERS = """
         Of recipe "tabular", which alone has several.
     input_shape : tuple of int, optional
         Shape of one sample for the first layer, where `X` comes as flat rows: ``(8, 8, 1)``.
+    table : mapping, optional
+        How the columns of a frame (of an array x0, x1, …) are read, with the options of `load_table`:
+        ``{"decimal": ",", "missing": ["-999"], "dates": {"day": "%d.%m.%y"}, "numeric": ["age"],
+        "categorical": ["zip"], "ignore": ["remarks"]}``.
     epochs : int or "auto"
         Passes over the data, at least 1; the most where `patience` ends it. "auto": 64, more where these
         are below 1000 steps (at most 200), fewer above 10 000 steps. A given number, `warm_start` and

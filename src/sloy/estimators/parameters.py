@@ -63,6 +63,7 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         recipe: str = AUTO,
         members: int = MEMBERS,
         input_shape: tuple[int, ...] | None = None,
+        table: Mapping[str, Any] | None = None,
         loss: LossChoice = None,
         validation_fraction: float | None = None,
         early_stopping: bool | str = AUTO,
@@ -81,6 +82,7 @@ class Parameters(BaseEstimator):  # type: ignore[misc]
         self.recipe = recipe
         self.members = members
         self.input_shape = input_shape
+        self.table = table
         self.loss = loss
         self.validation_fraction = validation_fraction
         self.early_stopping = early_stopping

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from sloy.arguments import level_of_user
+from sloy.arguments import level_of_user, sequence
 from sloy.data.sparse import SparseRows
+from sloy.data.tables.hints import IN_PYTHON, Hints, hints_of, in_python
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.numbers import NumbersReader
 from sloy.data.tables.numerals import PLAIN
@@ -20,6 +22,7 @@ from sloy.errors import InvalidArgument
 from sloy.estimators.rows import Rows, filled, shaped
 from sloy.graph.spec import Shape
 from sloy.preprocessing import Preprocessing, standardize, units
+from sloy.text import meant, shown
 
 NOTHING = Preprocessing()
 AHEAD = 1 << 22  # numbers that are standardised before training; more of them batch by batch
@@ -153,17 +156,74 @@ def scales(
     return Preprocessing(tuple(mean.tolist()), tuple(units(deviation, mean).tolist()))
 
 
-def learn_table(where: str, table: FrameTable, kept: np.ndarray | None) -> Preparation:
-    """The reader of a table; what it leaves out, and how it takes odd cells, is said in warnings."""
+def table_options(where: str, said: Any) -> tuple[Hints, tuple[str, ...]]:
+    """What the parameter `table` says of columns, and which of them it leaves out; checked but for their names.
+
+    Raises
+    ------
+    InvalidArgument
+        Where it is no mapping of options that `load_table` has.
+    """
+    known = tuple(IN_PYTHON.values())
+    if said is None:
+        return Hints(), ()
+    if not isinstance(said, Mapping) or not set(said) <= {*known}:
+        wrong = (
+            next((key for key in said if key not in known), None)
+            if isinstance(said, Mapping)
+            else said
+        )
+        raise InvalidArgument(
+            f"{where}: `table` (={shown(said)}) must be None or a mapping with the options {', '.join(known)}"
+            f" of `load_table`, not {shown(wrong)}."
+        )
+    hints = hints_of(where, **{key: value for key, value in said.items() if key != "ignore"})
+    return hints, tuple(sequence(where, "ignore", said.get("ignore", ()), str))
+
+
+def learn_table(
+    where: str, table: FrameTable, kept: np.ndarray | None, said: Mapping[str, Any] | None
+) -> Preparation:
+    """The reader of a table; what it leaves out, and how it takes odd cells, is said in warnings.
+
+    Parameters
+    ----------
+    where : str
+        The estimator.
+    table : FrameTable
+    kept : int array, optional
+        Rows to take figures from; all by default.
+    said : mapping, optional
+        What the user says of the columns, see `table_options`.
+    """
+    try:
+        return _learned(where, table, kept, *table_options(where, said))
+    except InvalidArgument as error:
+        raise InvalidArgument(in_python(str(error), "table")) from None
+
+
+def _learned(
+    where: str, table: FrameTable, kept: np.ndarray | None, hints: Hints, ignored: Sequence[str]
+) -> Preparation:
+    for option, given in (("ignore", ignored), *hints.named()):
+        if unknown := [name for name in given if name not in table.names]:
+            raise InvalidArgument(
+                f"{where}: `table`: {option!r} names {unknown[0]!r}, which is none of the columns of X"
+                f"{meant(unknown[0], table.names) or ': ' + shown(list(table.names)) + '.'}"
+            )
+    names = [name for name in table.names if name not in ignored]
+    hints = hints.with_point_of(table)
     training = np.zeros(table.frame.height, bool)
     training[slice(None) if kept is None else kept] = True
-    seen = look(table, table.names, training)
+    seen = look(table, names, training, hints)
     columns, left_out, notes = conclude(where, seen, leave_out=True)
     notes += [f"`{name}` is left out: {why}" for name, why in left_out.items()]
     for note in notes:
-        warnings.warn(f"{where}: {note}", stacklevel=level_of_user())
+        warnings.warn(f"{where}: {in_python(note, 'table')}", stacklevel=level_of_user())
+    left_out |= dict.fromkeys(ignored, "as asked for")
     if not columns:
         why = "; ".join(f"`{name}`: {reason}" for name, reason in list(left_out.items())[:3])
         raise InvalidArgument(f"{where}: no column of X is left to learn from ({why}).")
     (target,) = _apart(["target"], table.names)
-    return Preparation(TableReader(tuple(columns), target), left_out=tuple(left_out))
+    reader = TableReader(tuple(columns), target, hints.missing)
+    return Preparation(reader, left_out=tuple(left_out))

@@ -59,6 +59,11 @@ def read_rows(
         X = found.frame
     if _is_frame(X):
         _check_names(name, list(map(str, X.columns)))
+    if as_table and (hasattr(X, "tocsr") or getattr(X, "ndim", 2) >= 3):
+        kind = "sparse" if hasattr(X, "tocsr") else f"of shape {shown(getattr(X, 'shape', ()))}"
+        raise InvalidArgument(
+            f"{name}: X is {kind}; rows of a table are needed, frames or arrays (N, d)."
+        )
     rows: Rows
     if getattr(X, "ndim", 2) >= 3:
         rows = np.asarray(X)

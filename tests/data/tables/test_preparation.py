@@ -17,8 +17,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sloy.data.readers import reader_from_config, reader_to_config
 from sloy.data.tables import load_table
 from sloy.data.tables.columns import Category, Date, Numeric
+from sloy.data.tables.hints import Hints
 from sloy.data.tables.inference import MOST_WORDS, conclude, look
-from sloy.data.tables.profile import Hints, Moments
+from sloy.data.tables.profile import Moments
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.remarks import Remarks
 from sloy.data.tables.sources import open_table

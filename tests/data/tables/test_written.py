@@ -11,9 +11,9 @@ import pytest
 
 from sloy.data.tables.columns import Category, Column, Date, Numeric, column_from_config
 from sloy.data.tables.dates import moments, parts_of
+from sloy.data.tables.hints import Hints
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.numerals import PLAIN
-from sloy.data.tables.profile import Hints
 from sloy.data.tables.sources import open_table
 from sloy.errors import InvalidArgument
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.data.tables import dates
+from sloy.data.tables.hints import option
 from sloy.data.tables.profile import FEW_STRAYS, HALF, Profile, Reading, listed
 from sloy.data.tables.values import PLACEHOLDERS, polars
 from sloy.errors import InvalidArgument
@@ -48,7 +49,8 @@ def date_format(profile: Profile) -> tuple[int, str, tuple[str, ...]] | None:
         )
     if rivals:
         notes.append(
-            f"`{profile.name}`: read as {best}; {rivals[0]} would fit too: --date {profile.name}={rivals[0]} takes that"
+            f"`{profile.name}`: read as {best}; {rivals[0]} would fit too:"
+            f" {option('date', f'{profile.name}={rivals[0]}')} takes that"
         )
     if len(said := dates.offsets(profile.odd)) > 1:
         notes.append(
@@ -67,11 +69,14 @@ def hinted_date(profile: Profile, format: str) -> Reading:
     if profile.typed == "date":
         return Reading("date")
     if format:
-        words = polars().concat([profile.odd_words()[0], _digits(profile)])
+        pointed = polars().Series(
+            [profile.with_point] * bool(profile.pointed), dtype=polars().String
+        )
+        words = polars().concat([profile.odd_words()[0], _digits(profile), pointed])
         if len(words) and dates.read_moments(words, format).null_count() == len(words):
             raise InvalidArgument(
                 f"column `{profile.name}` holds {listed(words[:3].to_list())}, which the format {shown(format)} of"
-                f" dates does not read; say it as in --date '{profile.name}=%d.%m.%Y' (strftime's codes)."
+                f" dates does not read; say it as in {option('date', profile.name + '=%d.%m.%Y')} (strftime's codes)."
             )
         return Reading("date", date=format)
     if not profile.odd:
@@ -80,7 +85,7 @@ def hinted_date(profile: Profile, format: str) -> Reading:
     if not found:
         raise InvalidArgument(
             f"column `{profile.name}` holds {listed(list(profile.odd)[:3])}, which no known format of a date reads;"
-            f" say it as in --date '{profile.name}=%d.%m.%Y' (strftime's codes)."
+            f" say it as in {option('date', profile.name + '=%d.%m.%Y')} (strftime's codes)."
         )
     return Reading("date", date=found[0][1])
 
@@ -101,7 +106,7 @@ def _of_digits(profile: Profile) -> str:
     if not found:
         raise InvalidArgument(
             f"column `{profile.name}` holds numbers ({words[0]}, …), which no known format of a date reads; say it"
-            f" as in --date '{profile.name}=%Y%m%d' (strftime's codes)."
+            f" as in {option('date', profile.name + '=%Y%m%d')} (strftime's codes)."
         )
     return found[0][1]
 
@@ -120,6 +125,10 @@ def look_like_days(profile: Profile) -> str:
     if len(profile.few) <= FEW_STRAYS or not all(map(np.isfinite, profile.few)):
         return ""
     if any(v != int(v) for v in profile.few):
+        months = profile.months.partition(" ")[0] if profile.pointed == profile.numeric.read else ""
+        if months:
+            hint = option("date", f"{profile.name}={months}")
+            return f"months ({profile.with_point}); if they are, say {hint}"
         return _excel(profile)
     low, high = min(profile.few), max(profile.few)
     for format, example, unit in (
@@ -130,7 +139,7 @@ def look_like_days(profile: Profile) -> str:
         if 19000101 * unit < low + 1 and high < 21010000 * unit:
             words = polars().Series([str(int(value)) for value in profile.few])
             if dates.moments(words, format).null_count() == 0:
-                return f"{example}; if they are, say --date {profile.name}"
+                return f"{example}; if they are, say {option('date', profile.name)}"
     return _excel(profile)
 
 
@@ -146,5 +155,5 @@ def _excel(profile: Profile) -> str:
     if _RECENT[0] <= low <= high <= _RECENT[1] and _names_dates(profile.name):
         days = dates.moments(polars().Series([f"{low:.0f}"]), dates.EXCEL).dt.date()
         said = f"Excel's days ({low:.0f} is {days[0]})"
-        return f"{said}; if they are, say --date {profile.name}={dates.EXCEL}"
+        return f"{said}; if they are, say {option('date', f'{profile.name}={dates.EXCEL}')}"
     return ""

@@ -21,16 +21,20 @@ _DAYS = (
     "%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%B-%Y", "%b %d %Y", "%d/%b/%Y", "%Y-%b-%d",
     "%b-%d-%Y", "%Y %b %d", "%Y %B %d", "%d %m %Y", "%m %d %Y", "%Y %m %d", "%A, %d %B %Y", "%A, %B %d, %Y",
     "%a, %d %b %Y", "%a, %b %d, %Y",
-    "%Y年%m月%d日",
+    "%Y年%m月%d日", "%Y년 %m월 %d일", "%Y. %m. %d.", "%Y.%m.%d.",
+    "%d%b%Y", "%a %b %d %Y", "%Y:%m:%d",
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y/%m/%d", "%d-%b-%y", "%d %b %y", "%b %d, %y",
 )  # fmt: skip
-_TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p")
+_TIMES = ("%H:%M:%S%.f", "%H:%M", "%I:%M %p", "%I:%M:%S %p", "%I:%M%p", "%I %p", "%I%p", "%Hh%M")
+_ZONE = r"(?:Z|UTC|Uhr|(?:GMT)?[+-]\d{2}(?::?\d{2})?(?: \([^)]*\))?|GMT)"  # behind a time
+_ZONE_OF_TIME = r"(?:Z|UTC|GMT|Uhr|\+\d{2}(?::?\d{2})?)"  # 9:00-17:00 is none
 _ABOUT = "1970-01-01 "  # the day of a time without one
 DATES = (
     *_DAYS,
     *(f"{day}{gap}{time}" for day in _DAYS for time in _TIMES for gap in " T"[: 1 + (day == "%Y-%m-%d")]),
     "%a %b %d %H:%M:%S %Y", "%Y%m%dT%H%M%S", "%Y%m%dT%H%M",
-    "%Y-%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%y",
+    "%Y-%m-%d %H", "%Y-%m-%dT%H",
+    "%Y-%m", "%Y/%m", "%m/%Y", "%m-%Y", "%Y年%m月", "%b %Y", "%B %Y", "%B, %Y", "%b-%y",
     *_TIMES,
 )  # fmt: skip
 ISO = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")  # a day; a day and a time
@@ -84,9 +88,18 @@ def moments(series: pl.Series, format: str) -> pl.Series:
             .cast(pl.Datetime("us"))
         )
     if "%H" in format or "%I" in format:
-        text = text.str.replace(r"\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})$", "")
+        text = text.str.replace(rf"\s*{_ZONE if has_day(format) else _ZONE_OF_TIME}$", "")
+        if has_day(format):  # 31.12.2024, 10:30 and 31DEC2024:10:30
+            text = text.str.replace(r"(\d)(?:, ?|_)(\d{1,2}:\d{2})", "$1 $2")
+            text = text.str.replace(r"([^\W\d_]|/)(\d{4}):(\d{2}:\d{2})", "$1$2 $3")
     if "%p" in format:
         text = text.str.replace(r"(?i)([ap])\.\s?m\.$", "${1}m")
+    if not {"%M"} & codes_of(format):  # an hour alone is no time to polars
+        if "%I" in format:
+            text = text.str.replace(r"(\d)\s*([AaPp][Mm])$", "${1}:00 $2")
+            format = re.sub("%I ?%p", "%I:%M %p", format)
+        elif "%H" in format:
+            text, format = text + ":00", format + ":%M"
     if "%Y" in format:  # polars reads any number of digits as a year
         text = text.set(~text.str.contains(r"\d{4}").fill_null(True), None)
     if ":%M" in format:  # 3:2 is no time of day
@@ -196,15 +209,14 @@ def formats_of(
 
 
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_OFFSET = re.compile(r":\d\d(?:\.\d+)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})$")
+_OFFSET = re.compile(rf":\d\d(?:\.\d+)?\s*({_ZONE})$")
 
 
 def look_like_dates(words: Collection[str]) -> bool:
-    """Whether each of some words has a year of our time, and digits besides or the name of a month."""
+    """Whether nine of ten words have a year of our time, and digits besides or the name of a month."""
     left = [_YEAR.sub("", word, count=1) for word in words if _YEAR.search(word)]
-    return len(left) == len(words) > 0 and all(
-        re.search(r"\d|[^\W\d]{3}", word) and len(word) < 30 for word in left
-    )
+    good = sum(bool(re.search(r"\d|[^\W\d]{3}", word)) and len(word) < 30 for word in left)
+    return good >= max(0.9 * len(words), 1)
 
 
 def offsets(words: Iterable[str]) -> list[str]:
@@ -226,5 +238,8 @@ def _pattern(format: str) -> re.Pattern[str]:
     found = "".join(
         _CODES.get(part, r"\d{1,2}") if part.startswith("%") else re.escape(part) for part in parts
     )
-    offset = r"(?:\s*(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}))?" if "%H" in format or "%I" in format else ""
+    timed = "%H" in format or "%I" in format
+    if timed and has_day(format):
+        found = re.sub(r"\\ (\\d\{1,2\}(?=:|\\ \[))", r"(?:[ _:]|, ?)\1", found)
+    offset = rf"(?:\s*{_ZONE if has_day(format) else _ZONE_OF_TIME})?" if timed else ""
     return re.compile(found + offset)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 
 from sloy.data.tables import dates, numerals
 from sloy.data.tables.date_decision import date_format, has_gaps, hinted_date, look_like_days
+from sloy.data.tables.hints import Hints, option
 from sloy.data.tables.numerals import (
     CURRENCIES,
     DURATION,
@@ -22,11 +24,11 @@ from sloy.data.tables.numerals import (
     UNITS,
     NumberFormat,
 )
+from sloy.data.tables.outliers import UNKNOWN, Extremes
 from sloy.data.tables.profile import (
     FEW_STRAYS,
     FEW_WORDS,
     HALF,
-    Hints,
     Profile,
     Reading,
     listed,
@@ -39,6 +41,7 @@ from sloy.text import many
 MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
 MOST_UNITS = 6  # words beside the numbers of a column that a note tells of; more are codes
+_FRACTION = re.compile(r"\d+(?:[.,]\d+)?\s*/\s*\d+")  # 7/10
 SEEN = 100  # words of a column that are looked at for what they have in common
 
 
@@ -74,7 +77,8 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
         return _codes(profile) or _numeric(profile, _of_plain(profile, hints), hints, source)
     numbers = _best_numbers(profile, hints, source)
     when = date_format(profile)
-    if numbers.format.unit == DURATION and when and when[0] >= numbers.read:
+    clock = when is not None and when[0] >= numbers.read and not _within_an_hour(profile)
+    if numbers.format.unit == DURATION and clock:
         numbers = _as_numbers(profile, PLAIN)
     if numbers.share < MOSTLY:
         _refuse_two_points(profile, hints)
@@ -83,6 +87,13 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
     if when and (when[0] >= MOSTLY * profile.cells or has_gaps(profile, when[1])):
         return Reading("date", date=when[1], notes=when[2])
     return Reading("words", notes=_mixture(profile, numbers))
+
+
+def _within_an_hour(profile: Profile) -> bool:
+    """Whether nearly all times begin with no hour, 00:12:30: how long something took."""
+    words, counts = profile.odd_words()
+    early = words.str.contains(r"^0?0:\d\d:\d\d")
+    return int(counts[np.asarray(early.to_numpy())].sum()) >= MOSTLY * profile.cells
 
 
 def _of_plain(profile: Profile, hints: Hints) -> NumberFormat:
@@ -166,11 +177,13 @@ def _best_format(profile: Profile, hints: Hints, source: Source) -> NumberFormat
         examples = [next(w for w in odd if numerals.unit_of(w) == unit) for unit in list(units)[:3]]
         raise InvalidArgument(
             f"column `{profile.name}` holds {listed(examples)}: numbers of several units; convert them to one, or take"
-            f" them as names with --categorical {profile.name}."
+            f" them as names with {option('categorical', profile.name)}."
         )
     if profile.numeric.read and any(unit in PERCENT for unit in units):
         example = next(word for word in odd if numerals.unit_of(word) in PERCENT)
-        if units.total() + profile.numeric.read >= MOSTLY * profile.cells:
+        plain = profile.numeric.read
+        few = plain <= (1 - MOSTLY) * profile.cells
+        if units.total() + plain >= MOSTLY * profile.cells and not few:
             raise InvalidArgument(
                 f"column `{profile.name}` holds {example!r} and numbers without a percent sign; write all in one way."
             )
@@ -243,13 +256,16 @@ def _units(profile: Profile) -> Counter[str]:
         if together >= MOSTLY * profile.cells:
             return Counter({SCALES: sum(scaled.values())})
     word, count = max(found.items(), key=lambda item: item[1], default=("", 0))
-    numbers = profile.numeric.read + found.total()
+    plain = profile.numeric.read if len(profile.few) > 1 else 0  # one alone may stand for none
+    numbers = plain + found.total()
     if word not in known and count >= max(MOSTLY * numbers, HALF * profile.cells):
         return Counter({word: count})
     return known
 
 
-def _doubts(profile: Profile, format: NumberFormat, hints: Hints, source: Source) -> list[str]:
+def _doubts(
+    profile: Profile, format: NumberFormat, extremes: Extremes, hints: Hints, source: Source
+) -> list[str]:
     """What numbers may mean besides: thousands, days, none."""
     name, notes = profile.name, []
     semicolons = isinstance(source, TextTable) and source.header.separator == ";"
@@ -261,14 +277,34 @@ def _doubts(profile: Profile, format: NumberFormat, hints: Hints, source: Source
         )
     if not profile.odd and name not in hints.numeric and (seen := look_like_days(profile)):
         notes.append(f"`{name}`: numbers that look like {seen}")
-    mark = profile.extremes.sentinel(many=len(profile.few) > FEW_WORDS)
-    if mark is not None and _are_plain(profile, format):
+    different = len(profile.few) + len(profile.odd) * (not _are_plain(profile, format))
+    mark = extremes.sentinel(many=different > FEW_WORDS)
+    if mark is not None:
         value, count, why = mark
+        written = _written(profile, format, value)
         notes.append(
-            f"`{name}`: {value:.15g} in {many(count, 'cell')} is {why}; if it stands for a missing value, say --missing"
-            f" {value:.15g}"
+            f"`{name}`: {written} in {many(count, 'cell')} is {why}; if it stands for a missing value, say"
+            f" {option('missing', written)}"
         )
     return notes
+
+
+def _written(profile: Profile, format: NumberFormat, value: float) -> str:
+    """A number of the column as a user may name it: of other than plain ones the word."""
+    words = profile.odd_words()[0]
+    if format == PLAIN or not (same := np.flatnonzero(format.read(words) == value)).size:
+        return f"{value:.15g}"
+    return str(words[int(same[0])])
+
+
+def _extremes(profile: Profile, format: NumberFormat) -> Extremes:
+    """The ends of the numbers that a format reads; those that are not plain have no rows."""
+    if _are_plain(profile, format):
+        return profile.extremes
+    words, counts = profile.odd_words()
+    found = Extremes() if format.decimal == "," and profile.pointed else deepcopy(profile.extremes)
+    found.add(np.repeat(format.read(words), counts), known=False)
+    return found
 
 
 def _are_plain(profile: Profile, format: NumberFormat) -> bool:
@@ -289,28 +325,35 @@ def _told(profile: Profile, format: NumberFormat, hints: Hints) -> str:
 
 def _numeric(profile: Profile, format: NumberFormat, hints: Hints, source: Source) -> Reading:
     """Numbers, those far from all others clipped."""
-    found, plain = _doubts(profile, format, hints, source), _are_plain(profile, format)
+    plain, extremes = _are_plain(profile, format), _extremes(profile, format)
+    found = _doubts(profile, format, extremes, hints, source)
     if not plain:
         found.append(_told(profile, format, hints))
+        if format.unit in PERCENT and profile.numeric.read:
+            found.append(
+                f"`{profile.name}`: {many(profile.numeric.read, 'cell')} without a percent sign, taken as percents:"
+                " 0.4 is 0.4 %"
+            )
     if profile.codes:
         shown = listed(profile.shown)
         found.append(
             f"`{profile.name}`: taken as numbers, though {many(profile.codes, 'cell')} ({shown}) may be codes;"
-            f" --categorical {profile.name} keeps them as they are"
+            f" {option('categorical', profile.name)} keeps them as they are"
         )
     limits, outliers = None, ""
-    alone = profile.extremes.alone() if plain else None
-    if alone is not None:
+    if (alone := extremes.alone()) is not None:
         far, limits = alone
-        shown = ", ".join(f"{value:g} in row {row + 1}" for value, row in far[:3])
+        shown = ", ".join(
+            f"{value:g}" + f" in row {row + 1}" * (row != UNKNOWN) for value, row in far[:3]
+        )
         more = ", …" if len(far) > 3 else ""
         outliers = (
             f"`{profile.name}`: {shown}{more}: far from all others ({limits[0]:g} to {limits[1]:g})"
         )
-    if profile.infinite and limits is None:
+    if profile.infinite and limits is None and plain:
         raise InvalidArgument(
             f"column `{profile.name}` holds an infinite number; correct it, say that it is missing with --missing inf,"
-            f" or leave the column out with --ignore {profile.name}."
+            f" or leave the column out with {option('ignore', profile.name)}."
         )
     return Reading("numeric", format, limits, plain, notes=tuple(found), outliers=outliers)
 
@@ -319,14 +362,13 @@ def _codes(profile: Profile) -> Reading | None:
     """Words, where the numbers lose something as numbers."""
     if profile.codes <= CODES * profile.cells:
         return None
-    why = (
-        "leading zeros"
-        if profile.shown[0].strip().lstrip("+-").startswith("0")
-        else "more digits than numbers keep"
-    )
+    first = profile.shown[0].strip().lstrip("+-")
+    why = "leading zeros" if first.startswith("0") else "more digits than numbers keep"
+    if "e" in first.lower():
+        why = "an E between digits"
     note = (
         f"`{profile.name}`: {many(profile.codes, 'cell')} with {why} ({listed(profile.shown)}): taken as names;"
-        f" --numeric {profile.name} takes them as numbers"
+        f" {option('numeric', profile.name)} takes them as numbers"
     )
     return Reading("words", notes=(note,))
 
@@ -340,9 +382,11 @@ def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
         if len(seen) > FEW_STRAYS and dates.look_like_dates(seen):
             return (
                 f"`{profile.name}`: words that look like dates, which no one format reads ({listed(seen[:2])}): taken"
-                f" as names; --date '{profile.name}=FORMAT' says how dates are written",
+                f" as names; {option('date', profile.name + '=FORMAT')} says how dates are written",
             )
-        if len(profile.odd) > FEW_WORDS and (beside := _beside_digits(seen)):
+        fractions = [word for word in seen if _FRACTION.fullmatch(word)]
+        plenty = len(profile.odd) > FEW_WORDS or len(fractions) > FEW_STRAYS
+        if plenty and (beside := _beside_digits(fractions or seen)):
             return (
                 f"`{profile.name}`: numbers with {beside!r} beside them, which is not read ({listed(seen[:2])}): taken"
                 " as names",
@@ -351,16 +395,19 @@ def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
     shown = listed(numbers.unread[:3])
     return (
         f"`{profile.name}`: {numbers.read} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
-        f" names; --numeric {profile.name} takes the others as missing",
+        f" names; {option('numeric', profile.name)} takes the others as missing",
     )
 
 
 def _beside_digits(words: Sequence[str]) -> str:
-    """What stands beside the digits of words, where it is the same in all; empty for others, and codes with zeros."""
-    left = {re.sub(r"[\d.,\s]+", " ", word).strip() for word in words}
+    """What stands beside the digits of words, the same in nine of ten; empty for others, and codes with zeros."""
+    left = Counter(re.sub(r"[\d.,\s]+", " ", word).strip() for word in words)
     codes = any(re.search(r"(?<![\d.,])0\d", word) for word in words)
+    beside, count = left.most_common(1)[0]
+    if codes or count < MOSTLY * len(words) or not any(map(str.isdigit, "".join(words))):
+        return ""
     points = any(re.search(r"\d[.,]\d", word) for word in words)
-    return left.pop() if len(left) == 1 and points and not codes else ""
+    return "" if beside.isalpha() and not points else beside  # A12 is a code
 
 
 def numbers_with_units(profile: Profile) -> str:

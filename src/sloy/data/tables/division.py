@@ -10,7 +10,7 @@ import numpy as np
 
 from sloy.arguments import integer, pair
 from sloy.data.tables.dates import has_day, read_moments
-from sloy.data.tables.profile import Hints
+from sloy.data.tables.hints import Hints, option
 from sloy.data.tables.sources import Source
 from sloy.data.tables.target import (
     Target,
@@ -265,7 +265,7 @@ def _instants(column: pl.Series, hints: Hints, source: Source) -> np.ndarray:
         shown = words(column).drop_nulls().head(1).to_list()
         raise InvalidArgument(
             f"{source.label}: `split` time={name}: its cells ({', '.join(map(repr, shown)) or 'all empty'}, …) are"
-            f" neither dates nor numbers; --date {name}=FORMAT says how dates are written."
+            f" neither dates nor numbers; {option('date', name + '=FORMAT')} says how dates are written."
         )
     when = read_moments(column, reading.date)
     return np.array(when.dt.epoch("us").cast(polars().Float64).to_numpy(), np.float64)

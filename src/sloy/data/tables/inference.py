@@ -16,7 +16,8 @@ from sloy.data.tables import dates
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import ISO
 from sloy.data.tables.decision import decide, numbers_with_units
-from sloy.data.tables.profile import Figures, Hints, Profile, Reading
+from sloy.data.tables.hints import Hints, option
+from sloy.data.tables.profile import Figures, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import alike, without
 from sloy.errors import InvalidArgument
@@ -178,11 +179,12 @@ def _examples(texts: Mapping[str, Found]) -> str:
         partly = ", ".join(f"{many(count, 'cell')} as {format}" for count, format in known)
         return (
             f"; column `{name}` holds {different[0]!r}, it looks like dates, which no one format reads"
-            f"{f' ({partly})' if known else ''}: say how they are written, as in --date '{name}=%d.%m.%Y', or"
+            f"{f' ({partly})' if known else ''}: say how they are written, as in"
+            f" {option('date', name + '=%d.%m.%Y')}, or"
         )
     if several := numbers_with_units(found.profile):
         return f"; column `{name}` holds {several}: convert them to one unit; or"
-    mostly = f" (numbers in {many(numbers, 'cell')}: --numeric {_quoted(name)} takes the others as missing)"
+    mostly = f" (numbers in {many(numbers, 'cell')}: {option('numeric', _brief(name))} takes the others as missing)"
     return f"; column `{name}` holds {examples}, …{mostly if 0 < numbers < found.profile.cells else ''};"
 
 
@@ -273,9 +275,9 @@ def _refusal(names: Sequence[str], most: int, what: str, more_of_it: str) -> str
     listed = ", ".join(shown(name, LONGEST_NAME) for name in names[:most])
     more = f" and {len(names) - most} more" if len(names) > most else ""
     columns = "column" if len(names) == 1 else "columns"
-    options = " ".join(f"--ignore {_quoted(name)}" for name in names[:most])
+    options = " ".join(option("ignore", _brief(name)) for name in names[:most])
     beside = (
-        f", or keep it beside the predictions with --id {_quoted(names[0])}"
+        f", or keep it beside the predictions with {option('id', _brief(names[0]))}"
         if more_of_it and "--date" not in more_of_it
         else ""
     )
@@ -285,6 +287,5 @@ def _refusal(names: Sequence[str], most: int, what: str, more_of_it: str) -> str
     )
 
 
-def _quoted(name: str) -> str:
-    brief = shortened(name, LONGEST_NAME)
-    return brief if brief.replace("_", "").isalnum() else f"'{brief}'"
+def _brief(name: str) -> str:
+    return shortened(name, LONGEST_NAME)

@@ -16,6 +16,16 @@ NAMES = (
     "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
     "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "januar februar marts april maj juni juli august september oktober november december",
+    "januar februar mars april mai juni juli august september oktober november desember",
+    "januari februari maret april mei juni juli agustus september oktober november desember",
+    "január február március április május június július augusztus szeptember október november december",
+    "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie",
+    "ιανουάριος φεβρουάριος μάρτιος απρίλιος μάιος ιούνιος"
+    " ιούλιος αύγουστος σεπτέμβριος οκτώβριος νοέμβριος δεκέμβριος",
+    "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου"
+    " ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου δεκεμβρίου",
+    "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
     "januari februari maart april mei juni juli augustus september oktober november december",
     "januari februari mars april maj juni juli augusti september oktober november december",
     "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
@@ -27,8 +37,15 @@ NAMES = (
     "leden únor březen duben květen červen červenec srpen září říjen listopad prosinec",
     "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
 )
-_SHORT = {"mrt": 2, "сент": 8, "sept": 8}  # abbreviations that are no beginnings, or of several
-_BETWEEN = frozenset(("de", "del", "den", "di", "do", "г", "г.", "года", "р", "року", "r", "roku"))
+_SHORT = {
+    "mrt": 2,
+    "mrz": 2,
+    "сент": 8,
+    "sept": 8,
+}  # abbreviations that are no beginnings, or of several
+_BETWEEN = frozenset(
+    ("de", "del", "of", "den", "di", "do", "г", "г.", "года", "р", "року", "r", "roku")
+)
 _WORD = re.compile(r"[^\W\d_]+\.?")
 _ORDINAL = re.compile(r"(?<=\d)(?:st|nd|rd|th|er|re|º|ª|°)(?![^\W\d_])", re.IGNORECASE)
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # which formats name

@@ -19,6 +19,9 @@ PERCENT = ("%", "‰")
 CURRENCIES = (
     "$", "€", "£", "¥", "₽", "₹", "₩", "₺", "₴", "₦", "₫", "₪", "฿", "zł", "Kč", "kr", "R$", "US$", "руб.", "р.",
     "USD", "EUR", "GBP", "JPY", "CHF", "RUB", "CNY", "INR", "CAD", "AUD", "SEK", "NOK", "DKK", "PLN", "CZK", "BRL",
+    "NZD", "HKD", "SGD", "KRW", "MXN", "ZAR", "TRY", "HUF", "RON", "BGN", "UAH", "THB", "IDR", "MYR", "ILS", "AED",
+    "SAR", "A$", "AU$", "C$", "CA$", "NZ$", "HK$", "S$", "NT$", "CN¥", "Rs", "Rs.", "Rp", "RM", "TL", "Ft", "lei",
+    "лв.", "грн", "kr.", "元", "円", "원", "₸", "₱", "₾", "₼", "₡", "₲", "₵", "₭",
 )  # fmt: skip
 DURATION = "h:m:s"  # 36:15:00, 2 days 03:00:00, P1DT2H, 5h 20m; in seconds
 SCALES = "k/M/B"  # 12k beside 800 and 1.2M
@@ -26,14 +29,17 @@ SCALES = "k/M/B"  # 12k beside 800 and 1.2M
 MULTIPLES = {
     "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "Bn": 1e9, "mln": 1e6, "Mio": 1e6, "Mio.": 1e6, "Mrd": 1e9,
     "Mrd.": 1e9, "Tsd": 1e3, "Tsd.": 1e3, "тыс.": 1e3, "млн": 1e6, "млрд": 1e9, "万": 1e4, "億": 1e8, "亿": 1e8,
+    "lakh": 1e5, "lakhs": 1e5, "crore": 1e7, "crores": 1e7,
 }  # fmt: skip
 _OF_MONEY = MULTIPLES | {"m": 1e6, "b": 1e9, "mn": 1e6, "T": 1e12}
 SPACES = " \u00a0\u202f\u2009"  # between thousands; the last three do not break lines
 UNITS = (*PERCENT, *CURRENCIES, DURATION, SCALES)
 MARKS = {"": "nothing", ",": "commas", ".": "points", " ": "spaces", "'": "apostrophes"}
+# Zeros of other scripts: Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Telugu, Kannada, Thai, full width.
+_ZEROS = (0x660, 0x6F0, 0x966, 0x9E6, 0xAE6, 0xBE6, 0xC66, 0xCE6, 0xE50, 0xFF10)
 # Digits, minus signs and decimal points of other scripts, and what they are here.
 _SCRIPTS = {
-    **{chr(first + k): str(k) for first in (0x660, 0x6F0, 0x966, 0xFF10) for k in range(10)},
+    **{chr(first + k): str(k) for first in _ZEROS for k in range(10)},
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\ufe63\uff0d", "-"),
     "\u066b": ".", "\u066c": ",", "\uff0c": ",", "\uff0e": ".", "\u2019": "'",
     "\uff05": "%", "\uff04": "$", "\uffe5": "¥",
@@ -94,11 +100,14 @@ class NumberFormat:
             return np.array([_seconds(word) for word in text.to_list()], np.float64)
         text = text.str.replace(r"^\((.+)\)$", "-$1")  # accountants' minus
         if self.unit:
-            text = text.str.replace(r"^([^-].*[^\d.,'\s(-])\s*-$", "-$1")  # 12 €-
+            text = text.str.replace(r"^([^-].*[^\d.,'/:\s(-])\s*-$", "-$1")  # 12 €-
+            text = text.str.replace(
+                r"(\d)\s*T\s*(€|EUR|CHF)$", "$1 Tsd $2"
+            )  # in German T€ are 1000 €
             name = rf"(?:{_any_of(forms_of(self.unit))})"
             text = text.str.replace(rf"^([+-]?)\s*{name}\s*|\s*{name}$", "$1")
             text = text.str.replace(r"^\((.+)\)$", "-$1")
-        text = text.str.replace(r"(\d)[.,]-{1,2}$", "$1")  # 5,- and 5.--
+        text = text.str.replace(r"(\d)[.,/:]-{1,2}$", "$1")  # 5,- and 5.--, 5/- and 5:-
         text = text.str.replace(r"^(\d.*\d)-$", "-$1")
         text, times = _multiplied(text, self.unit)
         good = text.str.contains(self._pattern)
@@ -172,7 +181,7 @@ def _multiplied(text: pl.Series, unit: str) -> tuple[pl.Series, np.ndarray | Non
 
 
 def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
-    """The cells that are whole numbers and lose something as such: a leading zero, digits beyond 2⁵³.
+    """The cells that are whole numbers and lose something as such: a leading zero, digits beyond 2⁵³, the E of 61E6.
 
     Parameters
     ----------
@@ -190,7 +199,7 @@ def codes_in(series: pl.Series, values: np.ndarray) -> pl.Series:
     if not whole.any():
         return series.clear()
     found = bare(series.filter(pl.Series(whole)))
-    zero = found.str.contains(r"^\s*[+-]?0\d+\s*$")
+    zero = found.str.contains(r"^\s*(?:[+-]?0\d+|\d+[eE]\d+)\s*$")
     if large.any():
         zero |= found.str.contains(r"^\s*[+-]?\d{16,}\s*$") & pl.Series(large[whole])
     return found.filter(zero)
@@ -273,7 +282,7 @@ def _beside() -> re.Pattern[str]:
     named, times = _any_of((*PERCENT, *CURRENCIES)), _any_of(_OF_MONEY)
     number = rf"[\d.,'{SPACES}]*\d[.,]?"
     return re.compile(
-        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?\(?{number}-{{0,2}}\)?(?:\s*({named}))?-?\)?"
+        rf"\(?[+-]?\s*(?:({named})\s*)?[+-]?\(?{number}(?:[/:]?-{{1,2}})?\)?(?:\s*({named}))?-?\)?"
         rf"|[+-]?\s*({_any_of(CURRENCIES)})\s*[+-]?{number}\s*(?:{times})"
         rf"|[+-]?{number}\s*(?:{times})\s*({_any_of(CURRENCIES)})"
     )
@@ -295,7 +304,9 @@ def unit_of(word: str) -> str:
     if match := _beside().fullmatch(text):
         return next(filter(None, match.groups()), "")
     match = _with_suffix().fullmatch(text)
-    return match[1] if match and not _LEADING_ZERO.match(text) else ""
+    if match is None or _LEADING_ZERO.match(text) or match[1].lower() in ("am", "pm"):
+        return ""
+    return match[1]
 
 
 def forms_of(unit: str) -> tuple[str, ...]:

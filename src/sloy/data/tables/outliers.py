@@ -12,9 +12,12 @@ ALONE = 1000.0  # they are so many times as far from the middle as the next
 FAR = 20.0  # a number so many times as far from the middle as the next is named
 APART = 10.0  # a number that comes again is so many times as far from the others as they are apart
 STEPS = 3.0  # a number of nines is apart where the next is so many times further than others are from theirs
+UNKNOWN = -1  # the row of a number of which only the word is known
 RARE = 0.03  # whole numbers are rare where they are less than this share
 _NINES = [10.0**digits - 1 for digits in range(3, 10)]
-End = tuple[float, int, int]  # a number, the first row that has it, and how many have it
+End = tuple[
+    float, int, int
+]  # a number, the first row that has it or `UNKNOWN`, and how many have it
 _SAMPLE = 64  # numbers of a block that the middle is taken from
 _BLOCKS = 64
 
@@ -31,8 +34,8 @@ class Extremes:
     count: int = 0
     sample: list[np.ndarray] = field(default_factory=list)
 
-    def add(self, values: np.ndarray) -> None:
-        """Take the next rows, NaN where there is no number."""
+    def add(self, values: np.ndarray, *, known: bool = True) -> None:
+        """Take the next rows, NaN where there is no number; or numbers of which nobody knows the rows."""
         there = np.flatnonzero(~np.isnan(values))
         if len(there):
             found = values[there]
@@ -42,24 +45,25 @@ class Extremes:
             self.count += len(found)
             self.whole += len(whole)
             self.nines.update(whole[np.isin(np.abs(whole), _NINES)].tolist())
-            self.high = self._best(self.high, found, there, 1)
-            self.low = self._best(self.low, found, there, -1)
-        self.rows += len(values)
+            rows = there + self.rows if known else np.full(len(there), UNKNOWN)
+            self.high = self._best(self.high, found, rows, 1)
+            self.low = self._best(self.low, found, rows, -1)
+        self.rows += len(values) * known
 
-    def _best(self, kept: list[End], found: np.ndarray, there: np.ndarray, sign: int) -> list[End]:
+    def _best(self, kept: list[End], found: np.ndarray, rows: np.ndarray, sign: int) -> list[End]:
         """The greatest numbers, or with −1 the least, of those kept and those found."""
         joined = {value: (row, count) for value, row, count in kept}
         if len(kept) > MOST:
             near = sign * found >= sign * kept[-1][0]
-            found, there = found[near], there[near]
+            found, rows = found[near], rows[near]
         for _ in range(MOST + 1):
             if not len(found):
                 break
             value = float(found.max() if sign > 0 else found.min())
             same = found == value
-            row, count = joined.get(value, (self.rows + int(there[int(np.argmax(same))]), 0))
+            row, count = joined.get(value, (int(rows[int(np.argmax(same))]), 0))
             joined[value] = row, count + int(same.sum())
-            found, there = found[~same], there[~same]
+            found, rows = found[~same], rows[~same]
         best = sorted(joined.items(), key=lambda item: -sign * item[0])[: MOST + 1]
         return [(value, row, count) for value, (row, count) in best]
 

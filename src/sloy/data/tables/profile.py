@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,10 @@ HALF = 0.5  # the least share of numbers, or dates, where the others are a few w
 FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
 _FIRST = 64  # numbers of a block that are looked at before all are
 _DISTINCT = 200_000  # different words that are counted at most
+_MONTHS = {
+    "%m.%Y": r"^\s*(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d\s*$",
+    "%Y.%m": r"^\s*(?:19|20)\d\d\.(?:0[1-9]|1[0-2])\s*$",
+}
 
 
 @dataclass
@@ -67,32 +70,6 @@ class Moments:
         if self.count == 0 or self.low == self.high:
             return 0.0
         return float(np.sqrt(self.square / self.count))
-
-
-@dataclass(frozen=True)
-class Hints:
-    """What the user says of the columns.
-
-    Attributes
-    ----------
-    categorical, numeric : collection of str
-        Columns that are names, or numbers, whatever they look like.
-    dates : mapping
-        Column of dates → format, or empty where it is to be found.
-    decimal : ".", "," or ""
-        The decimal point of all texts; found where empty.
-    elsewhere : ".", "," or ""
-        That of columns which leave no doubt; it decides where a column may be read in two ways.
-    missing : tuple of str
-        More words that stand for a missing value.
-    """
-
-    categorical: Collection[str] = ()
-    numeric: Collection[str] = ()
-    dates: Mapping[str, str] = field(default_factory=dict)
-    decimal: str = ""
-    elsewhere: str = ""
-    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -216,7 +193,10 @@ class Profile:
     typed: str = (
         ""  # "date", "words" or "names" (categories, even of text) of columns whose type says so
     )
-    codes: int = 0  # plain numbers that lose something as such
+    zeros: int = 0  # plain numbers that lose zeros or digits as such
+    exponents: Counter[str] = field(
+        default_factory=Counter
+    )  # such as 61E6, which no program writes for a number
     shown: list[str] = field(default_factory=list)  # some of them
     odd: Counter[str] = field(
         default_factory=Counter
@@ -232,6 +212,7 @@ class Profile:
     points: bool = False  # whether to look what stands behind each point of a text, or as long as it is the same
     pointed: int = 0  # plain numbers with a point
     with_point: str = ""  # one of them
+    months: str = "%m.%Y %Y.%m"  # formats in which all of them are months: 04.2011
     grouped: int = 0  # … of which the point may stand between thousands: 1.234
     high_without_point: float = 0.0  # the greatest size of those of a text that have no point
 
@@ -264,7 +245,11 @@ class Profile:
         self.numeric.add(series, training, values, said)
         self.extremes.add(values)
         if len(codes := codes_in(series, values)):
-            self.codes += len(codes)
+            text = codes.cast(pl.String)
+            ends = text.filter(text.str.contains("[eE]"))
+            self.zeros += len(codes) - len(ends)
+            if len(self.exponents) <= _DISTINCT:
+                self.exponents.update(ends.to_list())
             self.shown = [*self.shown, *codes.cast(pl.String).unique().head(3).to_list()][:3]
         read = values[~np.isnan(values)]
         if len(self.few) <= FEW_WORDS:
@@ -298,10 +283,24 @@ class Profile:
         before = self.pointed
         self.pointed += int(with_point.sum())
         found = series.filter(with_point)
+        self._find_months(found)
         if not self.points and (self.grouped < before or not _grouped(found.head(_FIRST)).all()):
             self.grouped = 0
         else:
             self.grouped += int(_grouped(found).sum())
+
+    def _find_months(self, found: pl.Series) -> None:
+        """Keep the formats of months that all these numbers with a point have."""
+        for format, pattern in _MONTHS.items():
+            if format in self.months:
+                head = found.head(_FIRST).str.contains(pattern)
+                if not (head.all() and found.str.contains(pattern).all()):
+                    self.months = self.months.replace(format, "").strip()
+
+    @property
+    def codes(self) -> int:
+        """Plain numbers that lose something as such; one alone, such as 1e30, is a number."""
+        return self.zeros + (self.exponents.total() if len(self.exponents) > 1 else 0)
 
     @property
     def may_be_thousands(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 
@@ -12,18 +12,17 @@ import numpy as np
 from sloy import text
 from sloy.arguments import integer, one_of, real, sequence
 from sloy.data.dataset import Dataset
-from sloy.data.tables.dates import EXCEL
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
+from sloy.data.tables.hints import Hints, hints_of, option
 from sloy.data.tables.inference import conclude, look
 from sloy.data.tables.lines import SEPARATORS
 from sloy.data.tables.opening import lines_with
 from sloy.data.tables.prepared import columns_of, gaps, labelled_rows, prepared
-from sloy.data.tables.profile import Hints
 from sloy.data.tables.reader import TableReader
 from sloy.data.tables.sources import Source, TextTable, is_table, open_table
 from sloy.data.tables.target import Target, moments_of
 from sloy.data.tables.targets import make_targets, target_names
-from sloy.data.tables.values import DECIMALS, LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
+from sloy.data.tables.values import LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
 from sloy.text import many, meant, shown
 
@@ -173,9 +172,10 @@ def load_table(
     validation = real("load_table", "validation", validation, least=0, below=1)
     seed = integer("load_table", "seed", seed, 0, 2**64 - 1)
     table = open_table(source, separator)
-    hints = _hints(categorical, numeric, dates, decimal, missing)
-    if not hints.decimal:
-        hints = replace(hints, elsewhere=table.decimal_point())
+    hints = hints_of(
+        "load_table", categorical=categorical, numeric=numeric, dates=dates, decimal=decimal,
+        missing=missing,
+    ).with_point_of(table)  # fmt: skip
     ids = sequence("load_table", "ids", ids, str)
     by = Split.of(split) if split is not None else None
     targets = target_names(table, target)
@@ -249,7 +249,7 @@ def load_table(
 
 def of_index(name: str) -> str:
     """The note on a column that counts the rows."""
-    return f"`{name}` counts the rows; unless it means something, leave it out with --ignore {name}"
+    return f"`{name}` counts the rows; unless it means something, leave it out with {option('ignore', name)}"
 
 
 def _moments(y: np.ndarray) -> tuple[Any, Any]:
@@ -258,40 +258,6 @@ def _moments(y: np.ndarray) -> tuple[Any, Any]:
     mean, deviation = ([getattr(f, of) for f in found] for of in ("mean", "deviation"))
     deviation = [value or 1.0 for value in deviation]
     return (mean[0], deviation[0]) if y.ndim == 1 else (tuple(mean), tuple(deviation))
-
-
-def _hints(
-    categorical: Sequence[str],
-    numeric: Sequence[str],
-    dates: Sequence[str] | Mapping[str, str],
-    decimal: str,
-    missing: Sequence[str],
-) -> Hints:
-    """What the user says of the columns, checked but for their names."""
-    where = "load_table"
-    if not isinstance(decimal, str) or decimal not in DECIMALS:
-        raise InvalidArgument(f"{where}: `decimal` (={shown(decimal)}) must be '.', ',' or 'auto'.")
-    given = (
-        dates
-        if isinstance(dates, Mapping)
-        else dict(named.partition("=")[::2] for named in sequence(where, "dates", dates, str))
-    )
-    names, numbers = (
-        frozenset(sequence(where, option, value, str))
-        for option, value in (("categorical", categorical), ("numeric", numeric))
-    )
-    for one, other in ((names, numbers), (names, given.keys()), (numbers, given.keys())):
-        if both := sorted(one & other):
-            raise InvalidArgument(
-                f"{where}: {both[0]!r} is named twice; a column is one of `categorical`, `numeric` and `dates`."
-            )
-    for name, format in given.items():
-        if format and "%" not in format and format != EXCEL:
-            raise InvalidArgument(
-                f"{where}: the format {format!r} of dates {name!r} is not {EXCEL!r} and has none of strftime's codes."
-            )
-    words = tuple(word.strip() for word in sequence(where, "missing", missing, str))
-    return Hints(names, numbers, dict(given), decimal.removeprefix("auto"), missing=words)
 
 
 def _features(
@@ -304,22 +270,22 @@ def _features(
 ) -> list[str]:
     """The columns to predict from; every name that was given must be there."""
     ignored = sequence("load_table", "ignore", ignore, str)
-    for option, given in (
-        ("target", targets), ("ignore", ignored), ("ids", ids), ("categorical", hints.categorical),
-        ("numeric", hints.numeric), ("dates", hints.dates), ("split", (split.column,) if split else ()),
+    for name_of, given in (
+        ("target", targets), ("ignore", ignored), ("ids", ids), *hints.named(),
+        ("split", (split.column,) if split else ()),
     ):  # fmt: skip
         for name in given:
             if name not in table.names:
                 raise InvalidArgument(
-                    f"{table.label}: `{option}` (={shown(name)}) is none of its columns{_hint(name, table)}"
+                    f"{table.label}: `{name_of}` (={shown(name)}) is none of its columns{_hint(name, table)}"
                 )
-    for option, given in (
+    for name_of, given in (
         ("ignore", ignored),
         ("ids", ids),
         ("split", (split.column,) if split else ()),
     ):
         if both := [name for name in targets if name in given]:
-            raise InvalidArgument(f"load_table: `{option}` holds the target, {both[0]!r}.")
+            raise InvalidArgument(f"load_table: `{name_of}` holds the target, {both[0]!r}.")
     aside = {
         *targets,
         *ignored,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.data.tables.profile import Hints
+from sloy.data.tables.hints import Hints
 from sloy.data.tables.sources import Source
 from sloy.data.tables.target import Target, make_target
 from sloy.errors import InvalidArgument

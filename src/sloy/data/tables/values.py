@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What stands for a missing value, as in pandas' `read_csv`, and "?" of the UCI repository.
 MISSING = (
     "", "?", "#N/A", "#NA", "N/A", "n/a", "NA", "<NA>", "NaN", "nan", "-nan", "-NaN", "null", "NULL",
-    "None",
+    "None", "\\N",
 )  # fmt: skip
 # Words that mean "no value" where numbers stand, in small letters.
 PLACEHOLDERS = (
