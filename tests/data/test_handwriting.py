@@ -251,6 +251,34 @@ def test_shadows_with_an_edge_are_ground(two: Image.Image, kind: str) -> None:
     assert np.corrcoef(found.sample.ravel(), bare.ravel())[0, 1] > 0.93
 
 
+@pytest.mark.parametrize("pen", [24, 40])
+def test_a_digit_that_touches_the_border(pen: int) -> None:
+    """Broad parts of a 7 cut close are ink, as they are on a large sheet."""
+    tight = Image.new("RGB", (300, 400), (235, 230, 215))
+    path = [(40, pen // 2 - 6), (250, pen // 2 - 6), (150, 390)]
+    ImageDraw.Draw(tight).line(path, fill=(20, 20, 20), width=pen, joint="curve")
+    page = Image.new("RGB", (700, 800), (235, 230, 215))
+    page.paste(tight, (200, 200))
+    (close,), (wide,) = (HandwritingReader().written(picture) for picture in (tight, page))
+    assert (close.doubt, close.light) == ("", False)
+    assert np.corrcoef(close.sample.ravel(), wide.sample.ravel())[0, 1] > 0.97
+
+
+def test_the_grain_of_a_broad_stroke_is_no_ruling() -> None:
+    """A 1 of crayon from border to border has gaps along it; it is no pile of thin lines."""
+    mask = Image.new("L", (356, 448), 0)
+    ImageDraw.Draw(mask).line([(200, 20), (165, 430)], fill=255, width=40)
+    rough = np.random.default_rng(0).normal(0, 1, (150, 120)).astype(np.float32)
+    grain = np.asarray(Image.fromarray(rough).resize(mask.size, Image.Resampling.BICUBIC))
+    share = 0.8 * np.asarray(mask) / 255 * np.clip(1 - 0.5 * np.abs(grain), 0.1, 1)
+    page = np.array((150, 200, 160)) * (1 - share[..., None]) + share[..., None] * (40, 120, 40)
+    picture = page.astype(np.uint8)
+    assert find_ink(picture).ruled == 0
+    (found,) = HandwritingReader().written(Image.fromarray(picture))
+    assert found.mark is not None
+    assert found.mark.mask.shape[0] == pytest.approx(415, abs=8)
+
+
 def test_a_small_mark_on_a_large_page() -> None:
     """Less than three pixels in a thousand are ink."""
     page = Image.new("L", (1200, 1000), 230)

@@ -145,14 +145,20 @@ def _loss(graph: OnnxGraph, wanted: Wanted, said: Said) -> Loss:
     if isinstance(name, str) and (own := losses.named(name)) is not None:
         return own
     last = ending(graph, wanted.output)
+    known = {info.name: info.shape for info in graph.outputs}
+    shape = known.get(graph.outputs[0].name if wanted.output is None else wanted.output)
     classes = bool(wanted.class_names) or (
-        wanted.takes_pictures and (last is not None and last.op == "Softmax")
+        wanted.takes_pictures and last is not None and last.op == "Softmax" and _is_vector(shape)
     )
     if not classes and wanted.takes_pictures and said.class_names:
-        known = {info.name: info.shape for info in graph.outputs}
-        shape = known.get(graph.outputs[0].name if wanted.output is None else wanted.output)
         classes = shape is not None and shape[1:] == (len(said.class_names),)
     return CategoricalCrossentropy() if classes else losses.SquaredError()
+
+
+def _is_vector(shape: Sequence[int | str | None] | None) -> bool:
+    """Whether an output may be one vector for each sample, no steps of a sequence and no map; None: not known."""
+    sequence = shape is not None and len(shape) == 3
+    return sum(e != 1 and (isinstance(e, int) or sequence) for e in (shape or ())[1:]) <= 1
 
 
 def flattening(layer: Layer, input_shape: Shape, loss: Loss) -> list[Layer]:

@@ -279,3 +279,48 @@ def test_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SloyError, match="no picture"):
         Model.from_onnx(classifier(tmp_path / "d.onnx", channels=5), size=(3, 3))
     assert not out.exists()
+
+
+def of_steps(path: Path, *, samples_first: bool) -> Path:
+    """What reads text: of a picture (3, 8, 12) the probabilities of 5 letters in 12 steps."""
+    draw = np.random.default_rng(2)
+    arrays = {"conv": draw.normal(size=(6, 3, 8, 1)), "dense": draw.normal(size=(6, 5))}
+    order = [0, 2, 1] if samples_first else [2, 0, 1]
+    nodes = [
+        helper.make_node("Conv", ["x", "conv"], ["high"]),
+        helper.make_node("Squeeze", ["high", "two"], ["flat"]),
+        helper.make_node("Transpose", ["flat"], ["steps"], perm=order),
+        helper.make_node("MatMul", ["steps", "dense"], ["letters"]),
+        helper.make_node("Softmax", ["letters"], ["y"], axis=-1),
+    ]
+    weights = [numpy_helper.from_array(a.astype(np.float32), name) for name, a in arrays.items()]
+    weights.append(numpy_helper.from_array(np.array([2]), "two"))
+    shapes = ["N", 3, 8, 12], ["N", "steps", 5] if samples_first else ["steps", "N", 5]
+    x, y = (
+        helper.make_tensor_value_info(name, 1, shape)
+        for name, shape in zip("xy", shapes, strict=True)
+    )
+    graph = helper.make_graph(nodes, "steps", [x], [y], weights)
+    opset = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), str(path))
+    return path
+
+
+def test_classes_at_each_step_are_no_classes_of_the_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = of_steps(tmp_path / "text.onnx", samples_first=True), tmp_path / "text.sloy"
+    arguments = ["import", str(file), str(out), "--mean", "0", "--std", "1"]
+    assert exit_code(*arguments) == 0
+    model = sloy.load(out)
+    assert (model.loss, model.network.output_shape) == (sloy.losses.SquaredError(), (12, 5))
+    pixels = np.random.default_rng(3).integers(0, 256, (2, 8, 12, 3)).astype(np.uint8)
+    fed = {"x": (pixels / np.float32(255)).transpose(0, 3, 1, 2).astype(np.float32)}
+    (expected,) = onnxruntime.InferenceSession(str(file)).run(None, fed)
+    np.testing.assert_allclose(model(pixels), expected, rtol=1e-5, atol=1e-6)
+    steps = of_steps(tmp_path / "steps.onnx", samples_first=False)
+    assert exit_code("import", str(steps), str(tmp_path / "steps.sloy")) == 1
+    said = capsys.readouterr().err
+    assert (
+        "is (12, 2, 5) for 2 samples; it must be (N, …); export it with the samples first" in said
+    )

@@ -28,6 +28,7 @@ FAINT = 0.06  # of the ground: what differs less is no ink
 _FILLED = 2.0  # times the area of the strokes that are seen of its edge
 _RIM = 0.6  # of the strokes that are seen lies in a filled shape
 _SPREAD = 2.5  # windows by the width of a stroke
+_SPANS = 1.5  # likewise: narrower ones take joints and broad parts for ground
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,9 +103,11 @@ def find_ink(colours: np.ndarray) -> Ink:
             share, ink = wide, whole
         if ink.strokes is None:
             continue
-        window = int(_SPREAD * stroke_width(_mask_of(ink.strokes)) + 3) / side
-        if window < share:
-            ink = _without_ruling(hat(best, window), light[0])
+        width = stroke_width(_mask_of(ink.strokes))
+        window = min(int(_SPREAD * width + 3) / side, _WIDEST)
+        if window < share or share * side < _SPANS * width:
+            again = _without_ruling(hat(best, window), light[0])
+            ink = again if window < share or again.mask().any() else ink
         if ink.mask().any():
             break
     return ink

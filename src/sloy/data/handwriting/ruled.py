@@ -37,9 +37,11 @@ def _lines(amount: np.ndarray, floor: float) -> list[tuple[float, float]]:
     height, width = amount.shape
     columns = np.linspace(0, width - 1, _SAMPLES).round().astype(int)
     around = 2 * max(2, round(_THICKEST * height)) + 1
-    # a line is thin: it stands out from what lies above and below it
-    ground = running(running(amount, around, 0, np.minimum), around, 0, np.maximum)
-    thin = running(amount - ground, 3, 0, np.maximum)[:, columns]  # (H, samples)
+    # a line is thin: it stands out from what lies above and below it, as the grain of a broad stroke does not
+    gap = 2 * (around // 4) + 1
+    closed = running(running(amount, gap, 0, np.maximum), gap, 0, np.minimum)
+    ground = running(running(closed, around, 0, np.minimum), around, 0, np.maximum)
+    thin = running(closed - ground, 3, 0, np.maximum)[:, columns]  # (H, samples)
     seen = thin > floor
     rises = np.linspace(-_TILT, _TILT, _STEPS) * width
     starts = np.arange(height)

@@ -205,8 +205,11 @@ def _trace(
         raise Unsupported(f"the output {wanted[:40]!r} is {value.dtype}, no floating-point numbers")
     result = conversion.tensor(value)
     if result.rank == 0 or result.shape[0] != n:
+        behind = n in result.shape
         raise Unsupported(
             f"the output {wanted[:40]!r} is {result.shape} for {n} samples; it must be (N, …)"
+            + "; export it with the samples first (batch_first=True), or name a value before by --output"
+            * behind
         )
     rest = [t for t in topological_order([result]) if t is not x]
     if len(rest) > MAX_GRAPH_NODES:
