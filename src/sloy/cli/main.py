@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import logging
 import os
 import re
 import sys
@@ -106,6 +107,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     command = next((word for word in words if not word.startswith("-")), "")
     before = sys.stdout, sys.stderr, warnings.showwarning
+    os.environ.pop("MPLBACKEND", None)  # which may name none; pictures are files here
+    if logging.lastResort is not None:  # no folder for its caches, says Matplotlib in two lines
+        logging.lastResort.setLevel(logging.ERROR)
     # Training is not for what it prints: it goes on where nobody reads that.
     out = Stream(sys.stdout, lasting=command == train.NAME)
     sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)
@@ -180,16 +184,31 @@ def explain(
             line = _listed(error) if of_file else _without_name(_listed(error))
             return FAILED, _as_options(line, options) + saved
         case ImportError() if "failed to map" in str(error):
-            return FAILED, f"not enough memory to load a library: {_line(error)}"
+            return FAILED, f"not enough memory to load a library: {reason(error)}"
+        case SystemError() if "without exception" in str(error):  # as C code does at its end
+            return FAILED, "not enough memory: a library failed without saying at what"
         case MemoryError():
-            advice = "a smaller --batch-size needs less"
-            return FAILED, f"not enough memory: {_line(error) or advice}"
+            advice = "a smaller --batch-size needs less" if "--batch-size" in options else ""
+            return FAILED, f"not enough memory: {_line(error) or advice}".removesuffix(": ")
+        case FileNotFoundError() if not os.path.isabs(error.filename or "") and _is_nowhere():
+            return FAILED, "the folder that it runs in was removed"
+        case FileExistsError() if error.filename:
+            return FAILED, f"{error.filename}: is a file, where a folder is needed"
         case OSError() if error.strerror:
             where = f"{error.filename}: " if error.filename else ""
             return FAILED, f"{where}{error.strerror}"
         case _:
             name = type(error).__name__
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
+
+
+def _is_nowhere() -> bool:
+    """Whether somebody removed the folder that the process works in."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _show_warning(command: str, message: Warning | str, *_: object) -> None:

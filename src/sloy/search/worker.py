@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sloy import experiments
-from sloy.errors import InUse, NonFiniteError, SloyError
+from sloy.errors import InUse, InvalidArgument, NonFiniteError, SloyError
 from sloy.experiments.adjusting import left_out
 from sloy.experiments.events import EpochEnded, Event, FitBegan, Opened, Progressed
 from sloy.experiments.experiment import Experiment
@@ -164,8 +164,14 @@ def _answer(question: Mapping[str, Any], channel: Channel, parent: int) -> dict[
         return {"ended": "diverged", "why": str(error)}
     except InUse as error:
         return {"ended": "in use", "why": str(error)}
-    except (SloyError, OSError, MemoryError) as error:
-        return {"ended": "failed", "why": str(error) or type(error).__name__}
+    except SloyError as error:
+        asked = isinstance(error, InvalidArgument)
+        return {"ended": "failed", "why": str(error), "of_options": asked}
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return {"ended": "failed", "why": f"{where}{error.strerror or error}"}
+    except MemoryError as error:
+        return {"ended": "failed", "why": f"not enough memory ({error})".replace(" ()", "")}
     return {"ended": "complete", **summarized(result, metric, telling.opened)}
 
 
