@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,13 @@ def test_an_import_that_fails(
             raise OSError(24, "Too many\nopen files", "x.py")
         return imported(name, *rest)
 
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     monkeypatch.setattr(builtins, "__import__", failing)
-    assert start() == 1
+    try:
+        assert start() == 1
+    finally:  # which the end of a process ignores
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     assert capfd.readouterr() == (
         "",
         "sloy: cannot begin: [Errno 24] Too many open files: 'x.py'\n",

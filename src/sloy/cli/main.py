@@ -41,6 +41,7 @@ from sloy.cli import (
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import name_options, with_devices
+from sloy.files.failures import in_words
 from sloy.files.streams import Stream
 from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
 from sloy.text import reason
@@ -190,25 +191,11 @@ def explain(
         case MemoryError():
             advice = "a smaller --batch-size needs less" if "--batch-size" in options else ""
             return FAILED, f"not enough memory: {_line(error) or advice}".removesuffix(": ")
-        case FileNotFoundError() if not os.path.isabs(error.filename or "") and _is_nowhere():
-            return FAILED, "the folder that it runs in was removed"
-        case FileExistsError() if error.filename:
-            return FAILED, f"{error.filename}: is a file, where a folder is needed"
         case OSError() if error.strerror:
-            where = f"{error.filename}: " if error.filename else ""
-            return FAILED, f"{where}{error.strerror}"
+            return FAILED, in_words(error)
         case _:
             name = type(error).__name__
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"
-
-
-def _is_nowhere() -> bool:
-    """Whether somebody removed the folder that the process works in."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        return True
-    return False
 
 
 def _show_warning(command: str, message: Warning | str, *_: object) -> None:

@@ -23,6 +23,7 @@ from sloy.experiments.events import EpochEnded, Event, FitBegan, Opened, Progres
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
 from sloy.experiments.sources import Loaded
+from sloy.files.failures import in_words
 from sloy.model.loading import CONFIGURATION
 from sloy.search.checks import check_metric, comparable
 from sloy.search.options import LOSS
@@ -168,8 +169,7 @@ def _answer(question: Mapping[str, Any], channel: Channel, parent: int) -> dict[
         asked = isinstance(error, InvalidArgument)
         return {"ended": "failed", "why": str(error), "of_options": asked}
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return {"ended": "failed", "why": f"{where}{error.strerror or error}"}
+        return {"ended": "failed", "why": in_words(error)}
     except MemoryError as error:
         return {"ended": "failed", "why": f"not enough memory ({error})".replace(" ()", "")}
     return {"ended": "complete", **summarized(result, metric, telling.opened)}

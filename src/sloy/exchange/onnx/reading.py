@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.exchange.onnx.attributes import check_attributes
 from sloy.exchange.onnx.integer_forms import spelled_out
 from sloy.exchange.onnx.nodes import Body, Node
 from sloy.exchange.raw import COLUMNS
@@ -180,29 +180,11 @@ def node_of(proto: Any, folders: Folders = (), depth: int = 0) -> Node:
         raise FileFormatError(
             f"{label} is of the domain {proto.domain[:60]!r}, which sloy does not know."
         )
-    kinds = _kinds()
-    for given in proto.attribute:
-        allowed = kinds.get((proto.op_type, given.name))
-        if allowed is not None and given.type not in allowed:
-            words = " or ".join(
-                onnx().AttributeProto.AttributeType.Name(k) for k in sorted(allowed)
-            )
-            raise FileFormatError(f"{label}: its attribute `{given.name}` must be {words}.")
+    check_attributes(onnx(), proto, label)
     attributes = {a.name: _attribute(a, folders, depth) for a in proto.attribute}
     inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
     captured = _captured(v for v in attributes.values() if isinstance(v, Body))
     return Node(_text(proto.op_type), _text(proto.name), inputs, outputs, attributes, captured)
-
-
-@cache
-def _kinds() -> dict[tuple[str, str], set[int]]:
-    """(operator, attribute) → the types that it has had in ONNX's versions."""
-    found: dict[tuple[str, str], set[int]] = {}
-    for schema in onnx().defs.get_all_schemas_with_history():
-        if schema.domain in DOMAINS:
-            for name, attribute in schema.attributes.items():
-                found.setdefault((schema.name, name), set()).add(int(attribute.type.value))
-    return found
 
 
 def _text(value: str | bytes) -> str:
