@@ -213,6 +213,8 @@ def standardize(x: np.ndarray, weights: np.ndarray | None = None) -> Preprocessi
     With `weights` (N,), at least 0 and not all 0, a sample of weight 2 counts as two.
     """
     instance("standardize", "x", x, np.ndarray)
+    if not x.size:
+        raise InvalidArgument(f"standardize: `x` of shape {x.shape} is empty.")
     rows = x.reshape(-1, x.shape[-1] if x.ndim > 1 else 1)  # (N · …, C)
     step = max(1, _BLOCK // rows.shape[1])
     blocks = [slice(first, first + step) for first in range(0, len(rows), step)]

@@ -19,6 +19,12 @@ class Terminated(BaseException):
     """SIGTERM came. Like KeyboardInterrupt, what can be saved is saved on the way out."""
 
 
+def say_at_once(line: str) -> None:
+    """A line on the error stream, whatever state that is in."""
+    with suppress(OSError):
+        os.write(2, f"{line}\n".encode())
+
+
 class Stopping:
     """While entered, the first SIGINT raises `KeyboardInterrupt` or the first SIGTERM `Terminated`, once.
 
@@ -71,9 +77,7 @@ class Stopping:
 
     def said(self, command: str = "sloy") -> int:
         """Say on the error stream that the process was stopped, whatever state that is in; the exit code."""
-        line = f"{command}: {self.word}\n"
-        with suppress(OSError):
-            os.write(2, line.encode())
+        say_at_once(f"{command}: {self.word}")
         return self.code or INTERRUPTED
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

@@ -174,3 +174,10 @@ def test_other_tables_are_no_pixels(tmp_path: Path) -> None:
     for header in ("label,a,b", "label," + ",".join(f"word{k}" for k in range(64)), "p1,p2,p3"):
         (tmp_path / "t.csv").write_text(header + "\n")
         assert of_pixels(tmp_path / "t.csv") == ""
+
+
+def test_names_within_archives_are_escaped(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name in ("t\x1b[31m\n.csv", "u.csv"):
+            archive.writestr(name, b"")
+    assert "2 files (t\\x1b[31m\\n.csv, u.csv)" in str(other_kind(tmp_path / "a.zip", tables=True))

@@ -58,7 +58,8 @@ def test_what_does_not(change: dict[str, Any], said: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[1", '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "[" * (DEEPEST + 3) + "]" * (DEEPEST + 3), "1" * 5000],
+    ["", "[1", '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "[" * (DEEPEST + 3) + "]" * (DEEPEST + 3), "1" * 5000,
+     '{"a": 1e999}', "-1e999", "1" * 400],
 )  # fmt: skip
 def test_what_is_no_document(text: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"."):

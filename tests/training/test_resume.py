@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,6 +236,21 @@ def test_two_damaged_checkpoints_are_an_error(tmp_path):
         file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(FileFormatError, match="truncated"):
         train(4, path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"step": 2**40}, "stands at step 1099511627776"),
+        ({"step": 1, "partial": {}}, "of its 1 steps is missing"),
+    ],
+)
+def test_a_checkpoint_that_contradicts_itself(tmp_path, change, said):
+    store = Store(tmp_path / "c.sloy")
+    train(1, store.path)
+    store.save(replace(store.load(), **change))
+    with pytest.raises(FileFormatError, match=said):
+        train(2, store.path, resume=True)
 
 
 def test_a_model_is_no_checkpoint(tmp_path):

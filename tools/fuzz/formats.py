@@ -229,7 +229,10 @@ def _configuration(path: Path) -> str:
 
 @cache
 def _some_model() -> Any:
-    """Of few nodes: what is bent is what stands beside it."""
+    """Of few nodes, its table made once: what is bent is what stands beside it."""
+    from sloy.problem import Network
+
+    Network.summary = cache(Network.summary)  # type: ignore[method-assign]
     return corpus.fitted(corpus.smallest_network, epochs=1)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import logging
 import os
 import re
 import sys
@@ -40,6 +41,7 @@ from sloy.cli import (
 )
 from sloy.cli.errors import FAILED, OK, USAGE, UsageError
 from sloy.cli.options import name_options, with_devices
+from sloy.files.failures import in_words
 from sloy.files.streams import Stream
 from sloy.stopping import INTERRUPTED, TERMINATED, Stopping, Terminated
 from sloy.text import reason
@@ -106,6 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     command = next((word for word in words if not word.startswith("-")), "")
     before = sys.stdout, sys.stderr, warnings.showwarning
+    os.environ.pop("MPLBACKEND", None)  # which may name none; pictures are files here
+    if logging.lastResort is not None:  # no folder for its caches, says Matplotlib in two lines
+        logging.lastResort.setLevel(logging.ERROR)
     # Training is not for what it prints: it goes on where nobody reads that.
     out = Stream(sys.stdout, lasting=command == train.NAME)
     sys.stdout, sys.stderr = out, Stream(sys.stderr, lasting=True)
@@ -180,13 +185,14 @@ def explain(
             line = _listed(error) if of_file else _without_name(_listed(error))
             return FAILED, _as_options(line, options) + saved
         case ImportError() if "failed to map" in str(error):
-            return FAILED, f"not enough memory to load a library: {_line(error)}"
+            return FAILED, f"not enough memory to load a library: {reason(error)}"
+        case SystemError() if "without exception" in str(error):  # as C code does at its end
+            return FAILED, "not enough memory: a library failed without saying at what"
         case MemoryError():
-            advice = "a smaller --batch-size needs less"
-            return FAILED, f"not enough memory: {_line(error) or advice}"
+            advice = "a smaller --batch-size needs less" if "--batch-size" in options else ""
+            return FAILED, f"not enough memory: {_line(error) or advice}".removesuffix(": ")
         case OSError() if error.strerror:
-            where = f"{error.filename}: " if error.filename else ""
-            return FAILED, f"{where}{error.strerror}"
+            return FAILED, in_words(error)
         case _:
             name = type(error).__name__
             return FAILED, f"internal error, {name}: {_line(error)} (--debug shows where)"

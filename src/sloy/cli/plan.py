@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         show.close()
     document = text.as_json(found.document())
     if arguments.out is not None:
-        write_atomically(Path(arguments.out), document.encode())
+        write_atomically(Path(arguments.out), document)
     print(document if arguments.json else found, end="" if arguments.json else "\n")
     if arguments.out is not None and not arguments.json:
         written = text.visible(arguments.out)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from math import prod
+from math import inf, prod
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,10 +31,14 @@ TRAIN, TESTS = "train", ("t10k", "test")  # what names of files begin with
 PARTS = (TRAIN, *TESTS)
 GZIP = b"\x1f\x8b"  # how gzipped files begin
 _LARGEST_LABEL = 65_535
+_DENSEST = 1032  # bytes that deflate makes of one, at most
 
 
 class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+_DENSEST = 1032  # bytes that deflate makes of one, at most
 
 
 def read_idx(path: str | Path) -> np.ndarray:
@@ -66,18 +70,19 @@ def read_idx(path: str | Path) -> np.ndarray:
             return _read(path, file, size)
         try:
             with gzip.open(file) as unzipped:
-                return _read(path, unzipped, None)
+                return _read(path, unzipped, None, most=_DENSEST * size)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise FileFormatError(
                 f"{path}: damaged or truncated gzip data ({reason(error)})."
             ) from None
 
 
-def _read(path: Path, file: _Readable, size: int | None) -> np.ndarray:
-    """Read header and values; `size` is the file's length in bytes where it is known beforehand."""
+def _read(path: Path, file: _Readable, size: int | None, most: float = inf) -> np.ndarray:
+    """Read header and values; `size` is the file's length where it is known, at `most` so many bytes are in it."""
     shape, dtype = idx_header(path, file, size)
     promised = prod(shape) * dtype.itemsize
-    data = _read_at_most(file, promised + 1)  # never more than promised: a gzip bomb stops here
+    # never more than promised, nothing of what cannot be there: a gzip bomb stops here
+    data = _read_at_most(file, promised + 1) if promised <= most else b""
     if len(data) != promised:
         more_or_less = "fewer" if len(data) < promised else "more"
         raise FileFormatError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sloy.data.archives import ZIP, are_of_workbook, members, packed_table
 from sloy.data.formats import is_picture_name
-from sloy.text import many
+from sloy.text import many, named
 
 _ARRAYS = "in Python `sloy.fit(network, (x, y))` takes arrays"
 _FRAMES = "`pandas.read_{}` reads it, and `to_csv` keeps it as a table that is read"
@@ -85,16 +85,14 @@ def _of_zip(path: Path, *, tables: bool) -> str | None:
         return "is an archive (ZIP), and damaged"
     if names and all(name.endswith(".npy") for name in names):
         arrays = [name.removesuffix(".npy")[:40] for name in names]
-        listed = ", ".join(arrays[:8]) + (", …" if len(arrays) > 8 else "")
-        return f"holds arrays (NumPy: {listed}); {_ARRAYS}"
+        return f"holds arrays (NumPy: {named(arrays, 8)}); {_ARRAYS}"
     if "content.xml" in names and "mimetype" in names:
         return "is a file of OpenDocument; save its sheet as CSV"
     if are_of_workbook(names):
         return None if tables else "is an Excel file; save its sheet as CSV"
     if tables and packed_table(names) is not None:
         return None
-    shown = ", ".join(name[:40] for name in names[:4]) + (", …" if len(names) > 4 else "")
-    inside = f"{many(len(names), 'file')} ({shown})"
+    inside = f"{many(len(names), 'file')} ({named([name[:40] for name in names], 4)})"
     return f"is an archive (ZIP) of {inside}; unpack it, and name the folder, or the file in it"
 
 

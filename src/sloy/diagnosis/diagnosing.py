@@ -59,7 +59,7 @@ def diagnose(
     real("diagnose", "seconds", seconds, least=0)
     given = {"verbose": False, **arguments}
     others = tuple(given.pop("callbacks", ()))
-    watch, end = Diagnosis(limits=limits or {}), _End()
+    watch, end = Diagnosis(limits={} if limits is None else limits), _End()
     train = partial(_fit, {"network": network, "data": data, **given})
     with contextlib.suppress(NonFiniteError):  # the first finding
         train(callbacks=[watch, end, *others])

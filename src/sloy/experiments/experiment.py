@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sloy import losses, text
-from sloy.arguments import instance, path_of, real
+from sloy.arguments import instance, one_of, path_of, real
 from sloy.augmentation import Augment
 from sloy.engines import Engine
 from sloy.errors import InvalidArgument, InvalidOption
@@ -123,6 +123,8 @@ class Experiment:
     def __post_init__(self) -> None:
         check_options("experiment", self)
         instance("experiment", "source", self.source, Source)
+        if self.named is not None:
+            one_of("experiment", "named", self.named, tuple(RECIPES))
         for name in ("network_options", "given", "tuning"):
             instance("experiment", name, getattr(self, name), Mapping)
         instance("experiment", "from", self.start, str | Path, optional=True)

@@ -131,7 +131,7 @@ def report(
         found = _Run(folder, model, samples)
         found.open(engine, threads, tell)
         written, html = found.written(path)
-    write_atomically(path, html.encode())
+    write_atomically(path, html)
     return written
 
 

@@ -14,6 +14,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 from zlib import crc32
@@ -25,7 +26,10 @@ _LINKS = 40  # that are followed, as Linux does
 _TEMPORARY = re.compile(r"^\.(?P<target>.+)\.(?P<pid>\d+)-(?P<life>[0-9a-f]{8})?[0-9a-f]{8}\.tmp$")
 
 
-def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], object]) -> None:
+Content = bytes | str | Callable[[IO[bytes]], object]
+
+
+def write_atomically(path: str | Path, content: Content) -> None:
     """Write a file so that a reader, a crash or a power cut finds the old content or the new, never a mixture.
 
     Parameters
@@ -35,8 +39,9 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
         names the others keep the old one. A new file gets the mode that the umask gives, an existing one keeps its
         mode. A pipe, a terminal or another character device, and the open files of a process (``/dev/stdout``), are
         written straight into.
-    content : bytes or function
-        The bytes, or a function that writes them to the open binary file it is given.
+    content : bytes, str or function
+        The bytes; a text, in UTF-8, what that lacks (bytes of names that are none, halves of characters) as escapes; or
+        a function that writes to the open binary file it is given.
 
     Raises
     ------
@@ -54,8 +59,9 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
         raise
     path = Path(os.path.realpath(path))
     temporary = _temporary(path)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o666)
         with os.fdopen(descriptor, "wb") as file:
             if path.exists():
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
@@ -63,7 +69,8 @@ def write_atomically(path: str | Path, content: bytes | Callable[[IO[bytes]], ob
             os.fsync(file.fileno())
         replace(temporary, path)
     except BaseException as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         if isinstance(error, OSError) and str(error.filename) in ("None", str(temporary)):
             error.filename, error.filename2 = str(path), None  # a full disk names none
         raise
@@ -91,11 +98,12 @@ def link_over(source: Path, target: Path) -> None:
         temporary.unlink(missing_ok=True)  # `os.replace` leaves it where both are one file
 
 
-def _put(file: IO[bytes], content: bytes | Callable[[IO[bytes]], object]) -> None:
+def _put(file: IO[bytes], content: Content) -> None:
     if callable(content):
         content(file)
     else:
-        file.write(content)
+        written = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+        file.write(written)
     file.flush()
 
 
@@ -148,10 +156,12 @@ def _refused(path: str | Path, kind: int) -> OSError:
 
 def _temporary(path: Path) -> Path:
     """A new name beside the file; what killed processes left of earlier writes of it is removed."""
-    for entry in os.scandir(path.parent):
-        match = _TEMPORARY.match(entry.name)
-        if match and match["target"] == path.name and not _lives(int(match["pid"]), match["life"]):
-            Path(entry.path).unlink(missing_ok=True)
+    with suppress(PermissionError):  # a folder to put into, not to look into
+        for entry in os.scandir(path.parent):
+            match = _TEMPORARY.match(entry.name)
+            of_it = match is not None and match["target"] == path.name
+            if match and of_it and not _lives(int(match["pid"]), match["life"]):
+                Path(entry.path).unlink(missing_ok=True)
     pid = os.getpid()
     return path.with_name(f".{path.name}.{pid}-{_sign(pid)}{secrets.token_hex(4)}.tmp")
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from math import isinf
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,8 @@ from sloy.text import reason, shown
 
 LARGEST = 100_000_000  # bytes
 DEEPEST = 200  # lists and objects within each other: of a network of layers within layers about 100
+
+_LONGEST = 300  # characters of an integer: what is longer may be no float
 
 Schema = Any
 _WORDS: dict[Any, str] = {
@@ -34,7 +37,8 @@ def parse(text: str) -> Any:
     Raises
     ------
     ValueError
-        Where it is none, holds a key twice or NaN (which `json` lets pass), or is nested deeper than `DEEPEST`.
+        Where it is none, holds a key twice, NaN (which `json` lets pass) or a number that no float is, or is nested
+        deeper than `DEEPEST`.
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,8 +50,24 @@ def parse(text: str) -> Any:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is not allowed")
 
+    def integer(digits: str) -> int:
+        if len(digits) > _LONGEST:
+            raise ValueError(f"an integer of {len(digits)} digits is too large")
+        return int(digits)
+
+    def real(digits: str) -> float:
+        if isinf(number := float(digits)):
+            raise ValueError(f"{digits[:40]} is too large")
+        return number
+
     try:
-        value = json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
+        value = json.loads(
+            text,
+            object_pairs_hook=unique,
+            parse_constant=refuse,
+            parse_int=integer,
+            parse_float=real,
+        )
     except RecursionError:
         raise ValueError(f"it is nested deeper than {DEEPEST}") from None
     level, depth = [value], 0

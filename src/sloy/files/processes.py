@@ -1,8 +1,16 @@
-"""What tells a process from others that have or had its number."""
+"""What tells a process from others that have or had its number, and what it does within a limit of addresses."""
 
 from __future__ import annotations
 
+import os
+import resource
 from pathlib import Path
+
+
+def save_addresses() -> None:
+    """Where addresses are limited, let OpenBLAS reserve none for threads: it ends programs that have none left."""
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def life(pid: int) -> str:

@@ -49,7 +49,7 @@ class Spec:
             )
         try:
             negative = any(extent < 0 for extent in self.shape)
-        except TypeError:
+        except (TypeError, ValueError):  # of arrays of arrays
             raise InvalidArgument(f"`shape` (={shown(self.shape)}) must be integers.") from None
         if negative:
             raise InvalidArgument(f"`shape` (={self.shape}) must have no negative extent.")

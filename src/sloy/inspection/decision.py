@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import sequence
+from sloy.arguments import sequence, word
 from sloy.errors import InvalidArgument
 from sloy.inspection.deciding import Decider, class_numbers, deciding
 from sloy.inspection.plane import Window, border, draw_classes, light, look, objects, shade
@@ -79,6 +79,7 @@ def decision_figure(
     >>> model, _ = sloy.fit(network, (x, y), epochs=100, optimizer=sloy.Adam(0.1), verbose=False)
     >>> figure = decision_figure(model, x, y, title="XOR")
     """
+    word("decision_figure", "title", title)
     drawing = Decision(model, x, y, class_names, threshold)
     figure = new_figure(5.6, 5.0)
     axes = figure.subplots()

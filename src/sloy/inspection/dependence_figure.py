@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy import text
-from sloy.arguments import instance
+from sloy.arguments import sequence, word
 from sloy.errors import InvalidArgument, UnknownName
 from sloy.inspection.dependence import PartialDependence
 from sloy.inspection.measured_text import head
@@ -56,11 +56,16 @@ def partial_dependence_figure(
     UnknownName
         Where there is no such output.
     """
-    several = [found] if isinstance(found, PartialDependence) else list(found)
+    where = "partial_dependence_figure"
+    word(where, "title", title)
+    word(where, "name", name)
+    several: list[PartialDependence] = (
+        [found]
+        if isinstance(found, PartialDependence)
+        else list(sequence(where, "found", found, PartialDependence))
+    )
     if not several:
-        raise InvalidArgument("partial_dependence_figure: `found` is empty; give one or more.")
-    for one in several:
-        instance("partial_dependence_figure", "found", one, PartialDependence)
+        raise InvalidArgument(f"{where}: `found` is empty; give one or more.")
     panels = [(one, part) for one in several for part in _apart(one, _outputs(one, output))]
     across = min(2, len(panels))
     down = -(-len(panels) // across)
@@ -95,7 +100,7 @@ def _outputs(found: PartialDependence, output: str | int | None) -> list[int]:
     count = found.mean.shape[-1]
     if output is not None:
         known = [*found.outputs, *range(count)]
-        if output not in known:
+        if not isinstance(output, str | int) or output not in known:
             raise UnknownName(
                 f"partial_dependence_figure: `output` (={shown(output)}) must be one of {', '.join(found.outputs)}."
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, word
 from sloy.inspection.animation import Animation, frame_of
 from sloy.inspection.decision import Decision
 from sloy.inspection.style import BLUE, GREY, new_figure, styled
@@ -99,6 +99,7 @@ def descent_animation(
     ((0, 20, 40, 60), [0, 1, 1, 0])
     """
     where = "descent_animation"
+    word(where, "title", title)
     instance(where, "network", network, Network)
     epochs, frames = (
         integer(where, "epochs", epochs, 1, MOST_EPOCHS),

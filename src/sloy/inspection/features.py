@@ -191,6 +191,7 @@ def pictures_figure(
         the first are mostly 0. Give what was told of the data, so that several figures of one network agree.
     """
     where = "pictures_figure"
+    word(where, "title", title)
     rows = [sequence(where, "rows", row) for row in sequence(where, "rows", rows)]
     titles = [sequence(where, "titles", row, str) for row in sequence(where, "titles", titles)]
     names = sequence(where, "names", names, str)

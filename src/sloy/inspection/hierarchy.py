@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.arguments import instance, integer, sequence
+from sloy.arguments import instance, integer, sequence, word
 from sloy.errors import InvalidArgument
 from sloy.inspection.features import Patch, exciting_patches
 from sloy.inspection.picture import draw_picture, is_ink_on_paper
@@ -64,6 +64,7 @@ def hierarchy_figure(
     exciting_patches : The same as data.
     """
     where = "hierarchy_figure"
+    word(where, "title", title)
     instance(where, "model", model, Model)
     names = sequence(where, "layers", layers, str)
     chosen = [integer(where, "channels", c, 0) for c in sequence(where, "channels", channels)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sloy import text
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, word
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.threefry import Key, make_key, permutation
 from sloy.inspection.rows import affordable, answers, as_dataset, rows_of, some, truth_of
@@ -266,8 +266,8 @@ def _scoring(where: str, model: Model, y: np.ndarray, outputs: int, score: str |
     allowed: tuple[str, ...] = ("r2", "mae") if task == "regression" else ("log_loss", "accuracy")
     if task != "regression" and not logits:
         allowed = ("accuracy",)
-    score = score or allowed[0]
-    if score not in allowed:
+    score = allowed[0] if score is None else score
+    if not isinstance(score, str) or score not in allowed:
         raise InvalidArgument(
             f"{where}: `score` (={shown(score)}) must be one of {', '.join(allowed)} for this model."
         )
@@ -348,6 +348,7 @@ def importance_figure(found: Importance, title: str = "") -> Figure:
         By default what the score is.
     """
     instance("importance_figure", "found", found, Importance)
+    word("importance_figure", "title", title)
     shown = min(len(found.columns), IN_FIGURE)
     figure = new_figure(5.6, 1.1 + 0.27 * shown)
     axes = figure.subplots()

@@ -229,7 +229,7 @@ def _to_c(parts: Parts, path: Path, name: str | None) -> None:
         header=path.suffix == ".h",
         raw=raw,
     )
-    write_atomically(path, text.encode())
+    write_atomically(path, text)
 
 
 def _to_javascript(parts: Parts, path: Path) -> None:
@@ -248,8 +248,8 @@ def _to_javascript(parts: Parts, path: Path) -> None:
         comment=f"A network trained with sloy {__version__}. Input: {takes(parts)}.{_answer(parts)}",
         raw=raw,
     )
-    write_atomically(path, text.encode())
-    write_atomically(path.with_suffix(".d.ts"), types.encode())
+    write_atomically(path, text)
+    write_atomically(path.with_suffix(".d.ts"), types)
 
 
 def answering(graph: Graph) -> str:

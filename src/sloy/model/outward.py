@@ -138,7 +138,7 @@ class Outward:
         path = file_to_write("to_html", "path", path, SUFFIXES)
         one_of("to_html", "precision", precision, PRECISIONS)
         with nullcontext() if language is None else speak(language):
-            write_atomically(path, self._page(title, precision, data).encode())
+            write_atomically(path, self._page(title, precision, data))
         return path
 
     def _page(

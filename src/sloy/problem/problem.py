@@ -90,8 +90,8 @@ class Problem:
         for name in names:
             if name in RESERVED or names.count(name) > 1:
                 raise InvalidArgument(f"`metrics`: the name {name!r} is taken; each is given once.")
-        if self.origin:
-            numbers = sequence("Problem", "origin", self.origin)
+        numbers = sequence("Problem", "origin", self.origin)
+        if numbers:
             object.__setattr__(self, "origin", real_or_reals("Problem", "origin", numbers))
             if self.network.output_shape != (len(self.origin),):
                 raise InvalidArgument(

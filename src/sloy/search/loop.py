@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sloy import text
-from sloy.errors import InUse, InvalidArgument, InvalidOption
+from sloy.errors import InUse, InvalidArgument, InvalidOption, NotAvailable
 from sloy.experiments.events import Event, Listener
 from sloy.experiments.run_folder import CHECKPOINT
 from sloy.search.folder import JOURNAL, SearchFolder
@@ -240,7 +240,7 @@ class Search:
             self.study.end(task.trial, ended, why)
         self._ended(task, ended, why)
         if ended == FAILED and first:  # all would
-            raise InvalidOption(why)
+            raise (InvalidOption if message.get("of_options") else NotAvailable)(why)
 
     def _is_hopeless(self, task: Task) -> bool:
         """Whether the processes of a trial die again and again at one place."""

@@ -21,7 +21,7 @@ LIMITS: Mapping[str, Any] = {"trials": 50, "time": None, "workers": 1}
 
 def workers_of(word: object) -> int | str:
     """A number of processes, or "auto"."""
-    if word == AUTO:
+    if isinstance(word, str) and word == AUTO:
         return AUTO
     number = int(word) if isinstance(word, str) and word.isdecimal() else word
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import function
+from sloy.arguments import function, integer
 from sloy.engines import processes_of
 from sloy.errors import InvalidArgument, InvalidOption
 from sloy.experiments.events import Listener
@@ -112,6 +112,7 @@ def tune(
     ('complete', True)
     """
     function("tune", "listener", listener)
+    threads = integer("tune", "threads", threads, 0)
     asked = SearchOptions(
         trials=trials, time=time, workers=workers, metric=metric, pruner=pruner, storage=storage, study=study
     )  # fmt: skip

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sloy import experiments
-from sloy.errors import InUse, NonFiniteError, SloyError
+from sloy.errors import InUse, InvalidArgument, NonFiniteError, SloyError
 from sloy.experiments.adjusting import left_out
 from sloy.experiments.events import EpochEnded, Event, FitBegan, Opened, Progressed
 from sloy.experiments.experiment import Experiment
 from sloy.experiments.result import Result
 from sloy.experiments.sources import Loaded
+from sloy.files.failures import in_words
 from sloy.model.loading import CONFIGURATION
 from sloy.search.checks import check_metric, comparable
 from sloy.search.options import LOSS
@@ -164,8 +165,13 @@ def _answer(question: Mapping[str, Any], channel: Channel, parent: int) -> dict[
         return {"ended": "diverged", "why": str(error)}
     except InUse as error:
         return {"ended": "in use", "why": str(error)}
-    except (SloyError, OSError, MemoryError) as error:
-        return {"ended": "failed", "why": str(error) or type(error).__name__}
+    except SloyError as error:
+        asked = isinstance(error, InvalidArgument)
+        return {"ended": "failed", "why": str(error), "of_options": asked}
+    except OSError as error:
+        return {"ended": "failed", "why": in_words(error)}
+    except MemoryError as error:
+        return {"ended": "failed", "why": f"not enough memory ({error})".replace(" ()", "")}
     return {"ended": "complete", **summarized(result, metric, telling.opened)}
 
 

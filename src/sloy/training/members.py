@@ -157,6 +157,7 @@ def fit_members(
     given = as_dataset(data)
     found, rest = _recipe(recipe, options)
     lesson = Lesson.of(network, given, validation, loss, found, sample_weight)
+    behind = sequence("fit_members", "ending", ending, Layer)
     watchers = list(sequence("fit_members", "callbacks", callbacks, Callback))
     if lesson.validation is not None:
         watchers.append(MemberStopping(lesson.members, patience=found.patience))
@@ -171,7 +172,7 @@ def fit_members(
         callbacks=watchers,
         **rest,
     )
-    return lesson.averaged(model, given, ending), history
+    return lesson.averaged(model, given, behind), history
 
 
 @dataclass(frozen=True, eq=False)

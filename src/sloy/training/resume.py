@@ -17,6 +17,7 @@ from sloy.graph import Graph
 from sloy.text import named, reason
 from sloy.training.checkpoint import Checkpoint, Snapshot, fingerprint, shared
 from sloy.training.loop import Loop
+from sloy.training.measured import NORM
 from sloy.training.order import Order
 from sloy.training.step import training_graph
 
@@ -81,6 +82,7 @@ def take_up(run: Loop, checkpoint: Checkpoint, config: Mapping[str, Any], *, res
     _compare(run, checkpoint, snapshot, config)
     try:
         _check_fits(run, snapshot)
+        _compare_rates(run, snapshot)
         run.restore(snapshot)
     except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise FileFormatError(
@@ -94,6 +96,10 @@ def _check_fits(run: Loop, snapshot: Snapshot) -> None:
         raise ValueError(f"it stands at step {snapshot.step} of epoch {snapshot.epoch}")
     if len(snapshot.history) != snapshot.epoch:
         raise ValueError(f"its history has {len(snapshot.history)} of {snapshot.epoch} epochs")
+    additive = (metric.name for metric in run.order.problem.metrics if metric.additive)
+    measured = {"loss", "weight", NORM, *additive}
+    if snapshot.step and (missing := measured - snapshot.partial.keys()):
+        raise ValueError(f"{min(missing)!r} of its {snapshot.step} steps is missing")
     for name, values in snapshot.partial.items():
         if values.shape != (snapshot.step,) or values.dtype.kind != "f":
             raise ValueError(f"{name[:40]!r} has not one number for each of {snapshot.step} steps")
@@ -133,7 +139,6 @@ def _compare(
             UserWarning,
             stacklevel=5,
         )
-    _compare_rates(run, snapshot)
 
 
 def _compare_rates(run: Loop, snapshot: Snapshot) -> None:
@@ -149,7 +154,7 @@ def _compare_rates(run: Loop, snapshot: Snapshot) -> None:
             f"fit: the learning rate follows the number of epochs, which was {before} and is"
             f" {run.epochs} now: the result is that of neither run done in one go.",
             UserWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
 
 

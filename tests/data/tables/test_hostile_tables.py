@@ -94,3 +94,16 @@ def test_names_of_a_sheet_are_those_that_stand_there(
                 sheet.write(row, column, row * (column + 2) if row else name)
     with pytest.raises(SloyError, match=message):
         load_table(path, "y")
+
+
+def test_a_cell_and_names_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    rows = "".join(f"{n},w{n % 3},{n}\n" for n in range(20))
+    path.write_text(f"a,b,y\n1,{'x' * 200_000},2\n{rows}")
+    with pytest.raises(SloyError, match="column 'b' has a cell of 200000 bytes"):
+        load_table(path, "y", validation=0)
+    load_table(path, "y", validation=0, ignore=["b"])
+    path.write_text(f"a,{'b' * 5000},y\n{rows}")
+    with pytest.raises(SloyError, match=r"is none of its columns: a, b.*…") as caught:
+        load_table(path, "z", validation=0)
+    assert len(str(caught.value)) < 300 + len(str(path))

@@ -376,3 +376,27 @@ def test_a_link_to_somewhere_else_is_not_followed(tmp_path: Path) -> None:
             (folder / "model.onnx").symlink_to(target)
         with pytest.raises(FileFormatError, match="outside the file's folder, or a link leads out"):
             Model.from_onnx(folder / "model.onnx", engine="reference")
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "reason"),
+    [
+        ("Transpose", ["x"], {"perm": "ab"}, "`perm` must be INTS"),
+        ("Flatten", ["x"], {"axis": [1]}, "`axis` must be INT"),
+        ("Elu", ["x"], {"alpha": [1.0]}, "`alpha` must be FLOAT"),
+        ("ReduceMean", ["x"], {"keepdims": "a"}, "`keepdims` must be INT"),
+        ("CumSum", ["x"], {}, "cannot be understood"),
+        ("Einsum", ["x", "x"], {"equation": "ij,jk->" + "ik" * 5000}, "the result of 'ij,jk->.*…"),
+    ],
+)
+def test_attributes_of_other_types_and_missing_operands(
+    tmp_path: Path, op: str, inputs: list[str], attributes: dict[str, Any], reason: str
+) -> None:
+    node = helper.make_node(op, inputs, ["y"])
+    for name, value in attributes.items():
+        node.attribute.append(helper.make_attribute(name, value))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model([node]).SerializeToString())
+    with pytest.raises(SloyError, match=reason) as caught:
+        Model.from_onnx(path, engine="reference")
+    assert len(str(caught.value)) < 300 + len(str(path))

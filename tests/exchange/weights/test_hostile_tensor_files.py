@@ -112,6 +112,14 @@ def huge(file: Any) -> None:
     group.create_dataset("bias", (2**40,), "f4", chunks=(1024,))
 
 
+def bomb(file: Any) -> None:
+    """A gigabyte of which one block is there."""
+    group = file["first/sequential/first"]
+    del group["bias"]
+    made = group.create_dataset("bias", (1 << 28,), "f4", chunks=(1 << 18,), compression="gzip")
+    made[: 1 << 18] = 0
+
+
 def no_names(file: Any) -> None:
     del file.attrs["layer_names"]
 
@@ -135,6 +143,7 @@ def climbing(file: Any) -> None:
         (external, "lies in another file"),
         (absurd, "the file holds 0"),
         (huge, "impossible shape"),
+        (bomb, "needs 1073741824 bytes, the file holds"),
         (lambda f: replace(f, np.array([b"text"])), "dtype"),
         (lambda f: replace(f, h5py.Empty("f4")), "no array"),
         (no_names, "none that Keras writes"),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from sloy.data.tables import dates
 from sloy.data.tables.columns import Category, Column, Date, Numeric
@@ -25,6 +26,9 @@ from sloy.text import many, shortened, shown
 
 LOOKED_AT = 100  # words of a column that is refused
 LONGEST, LONGEST_NAME = 260, 40  # characters of a refusal, and of a column's name in it
+LONGEST_CELL = (
+    100_000  # bytes: what tries to read numbers and dates in it takes seconds for a million
+)
 MOST_WORDS = 1000  # categories of a column that are kept apart; rarer ones go together
 
 
@@ -91,8 +95,19 @@ def _read(
     for frame in source.frames(list(into)):
         rows = training[first : first + frame.height]
         for name, taken in into.items():
+            _check_cells(source.label, frame[name])
             taken.add(without(frame[name], missing), rows)
         first += frame.height
+
+
+def _check_cells(label: str, column: pl.Series) -> None:
+    """Raise `InvalidArgument` where a cell is longer than what is looked through for numbers and dates."""
+    longest = column.str.len_bytes().max() if column.dtype == pl.String else None
+    if isinstance(longest, int) and longest > LONGEST_CELL:
+        raise InvalidArgument(
+            f"{label}: column {shown(column.name, 60)} has a cell of {longest} bytes; at most {LONGEST_CELL} are read."
+            " `ignore` leaves the column out."
+        )
 
 
 def _taken(profile: Profile, reading: Reading) -> Figures | None:

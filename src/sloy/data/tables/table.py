@@ -10,7 +10,7 @@ from unicodedata import normalize
 import numpy as np
 
 from sloy import text
-from sloy.arguments import integer, one_of, real, sequence
+from sloy.arguments import LONGEST_LIST, integer, one_of, real, sequence
 from sloy.data.dataset import Dataset
 from sloy.data.tables.division import SAMPLE, Sampled, Split, divided
 from sloy.data.tables.hints import Hints, hints_of, option
@@ -24,7 +24,7 @@ from sloy.data.tables.target import Target, moments_of
 from sloy.data.tables.targets import make_targets, target_names
 from sloy.data.tables.values import LEFT_OUT, TASKS, TEST, TRAIN, VALIDATE
 from sloy.errors import InvalidArgument
-from sloy.text import many, meant, shown
+from sloy.text import many, meant, named, shortened, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -317,8 +317,7 @@ def _hint(name: str, table: Source) -> str:
         return "; each of these columns is given by itself."
     if close := meant(name, names):
         return close
-    listed = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-    return f": {listed}."
+    return f": {shortened(named(names, 12), LONGEST_LIST)}."
 
 
 def _cut(part: np.ndarray, samples: int) -> None:

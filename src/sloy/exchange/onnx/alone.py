@@ -20,7 +20,7 @@ from sloy.exchange.onnx import apart, moving_rows, rows  # noqa: F401  fill the 
 from sloy.exchange.onnx.conversion import Conversion
 from sloy.exchange.onnx.expansion import Walk, needed
 from sloy.exchange.onnx.folding import OF_SHAPES
-from sloy.exchange.onnx.nodes import Node
+from sloy.exchange.onnx.nodes import Node, blamed
 from sloy.exchange.onnx.operators.elementwise import COMPARISONS, LOGIC, ROLES
 from sloy.exchange.onnx.operators.functions import UNARY
 from sloy.exchange.onnx.operators.reduction import REDUCTIONS
@@ -80,7 +80,8 @@ def _apply(
         return [Operand(v) for v in c.apply(node, [stated])]
     n = next(v.value.shape[0] for v in given if v.way)
     if all(v.way != "apart" for v in given):
-        kept = as_rows(c, node, operands, written, n)
+        with blamed(node):
+            kept = as_rows(c, node, operands, written, n)
         if kept is not None:
             return [Operand(v, "rows", (written, *v.shape[1:])) for v in c.apply(*kept)]
     if written != 1:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sloy.errors import FileFormatError
 from sloy.exchange.onnx.nodes import Unsupported
+from sloy.text import shown
 
 
 def labels(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
@@ -13,7 +14,7 @@ def labels(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
-        raise FileFormatError(f"{equation!r} for {len(ranks)} operands.")
+        raise FileFormatError(f"{shown(equation)} for {len(ranks)} operands.")
     dots = max(
         (r - len(t.replace("...", "")) for t, r in zip(terms, ranks, strict=True) if "..." in t),
         default=0,
@@ -24,7 +25,7 @@ def labels(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         own = rank - len(term.replace("...", ""))
         found = term.replace("...", rest[len(rest) - own :] if own > 0 else "")
         if len(found) != rank:
-            raise Unsupported(f"the term {term!r} of {equation!r} for {rank} axes")
+            raise Unsupported(f"the term {shown(term)} of {shown(equation)} for {rank} axes")
         full.append(found)
     if not arrow:
         every = "".join(terms).replace(".", "")
@@ -33,5 +34,7 @@ def labels(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
         )
     result = right.replace("...", rest)
     if not set(result) <= set("".join(full)) or len(set(result)) != len(result):
-        raise FileFormatError(f"the result of {equation!r} has other labels than its operands.")
+        raise FileFormatError(
+            f"the result of {shown(equation)} has other labels than its operands."
+        )
     return full, result

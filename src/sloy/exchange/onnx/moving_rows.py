@@ -20,8 +20,8 @@ def _reshape(use: Use) -> Found:
 
 @keeps("Flatten")
 def _flatten(use: Use) -> Found:
-    axis = use.node.attributes.get("axis", 1)
-    return use.given() if (axis + use.x.rank if axis < 0 else axis) == 1 else None
+    axes = use.axis(1), use.node.attributes.get("axis", 1)  # of one axis, too
+    return use.given() if 1 in axes else None
 
 
 @keeps("Transpose")

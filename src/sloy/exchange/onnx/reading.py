@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from sloy.errors import FileFormatError, NotAvailable, SloyError
+from sloy.exchange.onnx.attributes import check_attributes
 from sloy.exchange.onnx.integer_forms import spelled_out
 from sloy.exchange.onnx.nodes import Body, Node
 from sloy.exchange.raw import COLUMNS
@@ -179,6 +180,7 @@ def node_of(proto: Any, folders: Folders = (), depth: int = 0) -> Node:
         raise FileFormatError(
             f"{label} is of the domain {proto.domain[:60]!r}, which sloy does not know."
         )
+    check_attributes(onnx(), proto, label)
     attributes = {a.name: _attribute(a, folders, depth) for a in proto.attribute}
     inputs, outputs = (tuple(map(_text, names)) for names in (proto.input, proto.output))
     captured = _captured(v for v in attributes.values() if isinstance(v, Body))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sloy.arguments import instance, path_of
+from sloy.arguments import flag, instance, path_of
 from sloy.errors import FileFormatError, InvalidArgument, NotAvailable
 from sloy.exchange.weights.published import PUBLISHED, Published
 from sloy.files.atomic import replace
@@ -56,6 +56,7 @@ def fetch(found: Published, folder: str | Path | None = None, *, verbose: bool =
         Where the checksum differs; a file that was downloaded is not kept then.
     """
     instance("fetch", "found", found, Published)
+    flag("fetch", "verbose", verbose)
     folder = cache_folder() if folder is None else path_of("fetch", "folder", folder)
     path = folder / found.file_name
     if path.is_file():

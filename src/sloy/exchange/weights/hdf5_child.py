@@ -30,6 +30,8 @@ _ROLES = {
 }
 _LARGEST = 100_000  # groups and datasets
 _MOST_RANK = 8
+_SMALL = 64 << 20  # bytes of an array that may be all zeros, packed as they can be
+_DENSEST = 100  # times as many bytes as the file holds, of a larger one; weights are hardly packed to less than half
 
 Row = tuple[str, list[int], str, int | None, str]  # name, shape, dtype, offset in the file, path
 
@@ -195,7 +197,8 @@ def _dataset(h5py: Any, parent: Any, name: str, called: str) -> Row:
     if len(shape) > _MOST_RANK or any(extent >= 2**31 for extent in shape):
         _refuse(f"tensor {name[:80]!r} has the impossible shape {str(shape)[:80]}")
     needed, stored = prod(shape) * found.dtype.itemsize, found.id.get_storage_size()
-    if stored < needed and not (found.compression and stored):
+    packed = found.compression and (needed < _SMALL or needed <= _DENSEST * stored)
+    if stored < needed and not (packed and stored):
         _refuse(
             f"{name[:80]!r} of shape {tuple(shape)} needs {needed} bytes, the file holds {stored}"
         )

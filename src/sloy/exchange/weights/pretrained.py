@@ -95,8 +95,8 @@ def read_pretrained(
     """
     if not isinstance(name, str) or name not in PUBLISHED:
         raise InvalidArgument(
-            f"load: `name` (={shown(name)}) must be one of {', '.join(PUBLISHED)} where `weights` are given or"
-            " downloaded; for other networks `sloy.pretrained.read_weights(network, path)` reads them."
+            f"load: `name` (={shown(name)}) must be one of {', '.join(PUBLISHED)}; weights of other networks:"
+            " `sloy.pretrained.read_weights(network, path)`."
         )
     if classes is not None:
         integer("load", "classes", classes)

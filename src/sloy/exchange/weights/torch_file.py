@@ -38,8 +38,8 @@ _REBUILD = {"torch._utils._rebuild_tensor_v2": 6, "torch._utils._rebuild_tensor"
 _PARAMETER = "torch._utils._rebuild_parameter"
 # Where checkpoints keep the weights, the usual place first; other keys are taken too where there is one alone.
 _INSIDE = (
-    "state_dict", "model_state_dict", "model", "model.state_dict", "state_dict.model", "net", "network", "module",
-    "net.state_dict", "weights", "params",
+    ("state_dict",), ("model_state_dict",), ("model",), ("model", "state_dict"), ("state_dict", "model"), ("net",),
+    ("network",), ("module",), ("net", "state_dict"), ("weights",), ("params",),
 )  # fmt: skip
 _DEEPEST = 2  # keys above each other
 
@@ -192,18 +192,15 @@ def _state_dict(path: Path, value: Any) -> Mapping[str, Any]:
     """Name → tensor, as a state dict has it; of a checkpoint the one that it holds, under whatever key."""
     found = _mappings(value)
     usual = [key for key in _INSIDE if key in found]
-    if usual or (found and "" not in found):
+    if usual or (found and () not in found):
         if not usual and len(found) > 1:
-            keys = ", ".join(repr(key[:40]) for key in [*found][:8])
-            fail(path, f"holds several state dicts, {keys}; save one of them alone")
+            fail(path, f"holds several state dicts, {_called(*found)}; save one of them alone")
         key = usual[0] if usual else next(iter(found))
-        value, others = found[key], [other for other in found if other not in ("", key)]
+        value, others = found[key], [other for other in found if other not in ((), key)]
         if others or not usual:
-            beside = (
-                f", not those under {', '.join(repr(o[:40]) for o in others[:8])}" if others else ""
-            )
+            beside = f", not those under {_called(*others)}" if others else ""
             warnings.warn(
-                f"{path}: the weights under {key[:40]!r} are taken{beside}.", stacklevel=2
+                f"{path}: the weights under {_called(key)} are taken{beside}.", stacklevel=2
             )
     if isinstance(value, Call):
         fail(path, _refusal(value.function))
@@ -212,17 +209,30 @@ def _state_dict(path: Path, value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _mappings(value: Any) -> dict[str, Any]:
-    """Mappings with tensors by where they stand: "" itself, ``net`` under that key, ``net.state_dict`` within it."""
-    found: dict[str, Any] = {}
-    waiting: list[tuple[str, Any, int]] = [("", value, 0)]
-    for key, item, depth in waiting:  # which grows
-        if not isinstance(item, dict) or not all(isinstance(name, str) for name in item):
+def _called(*keys: tuple[str, ...]) -> str:
+    """The first of several places, as messages name them; a part of a place may be as long as the file."""
+    names = (repr(".".join(part[:40] for part in key)[:40]) for key in keys[:8])
+    return shortened(", ".join(names), 160)
+
+
+def _mappings(value: Any) -> dict[tuple[str, ...], Any]:
+    """Mappings with tensors by the keys above them: none, ``("net",)``, ``("net", "state_dict")``.
+
+    A pickle can name a mapping again and again: each is looked through once.
+    """
+    found: dict[tuple[str, ...], Any] = {}
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    has_tensors: dict[int, bool] = {}
+    for key, item in waiting:  # which grows
+        if not isinstance(item, dict):
             continue
-        if any(_is_tensor(each) for each in item.values()):
+        if id(item) not in has_tensors:
+            named = all(isinstance(name, str) for name in item)
+            has_tensors[id(item)] = named and any(map(_is_tensor, item.values()))
+            if named and not has_tensors[id(item)] and len(key) < _DEEPEST:
+                waiting += [((*key, name), each) for name, each in item.items()]
+        if has_tensors[id(item)]:
             found[key] = item
-        elif depth < _DEEPEST:
-            waiting += [(f"{key}.{n}" if key else n, each, depth + 1) for n, each in item.items()]
     return found
 
 

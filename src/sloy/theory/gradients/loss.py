@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sloy import losses, ops
-from sloy.arguments import finite_array
+from sloy.arguments import array, finite_array
 from sloy.engines.reference import computed
 from sloy.errors import ShapeError
 from sloy.graph import Tensor
@@ -77,7 +77,7 @@ def loss_values(loss: LossLike, outputs: ArrayLike, targets: ArrayLike) -> np.nd
             f"{where}: `outputs` has shape {given.shape}; it must be (N, …), N objects, such as (N, 1)."
         )
     chosen = losses.loss(loss)
-    target = chosen.target(np.asarray(targets), given.shape[1:], "float64")
+    target = chosen.target(array(where, "targets", targets), given.shape[1:], "float64")
     if len(target) != len(given):
         raise ShapeError(
             f"{where}: `targets` are of {len(target)} objects, `outputs` of {len(given)}."

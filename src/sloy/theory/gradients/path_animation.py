@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sloy.arguments import instance, integer
+from sloy.arguments import instance, integer, word
 from sloy.inspection.animation import Animation
 from sloy.language import say
 from sloy.theory.gradients.descent import Descent, DescentPath, descent_figure
@@ -46,6 +46,7 @@ def path_animation(
     ('0 objects seen', '12 objects seen', '24 objects seen')
     """
     instance("path_animation", "descent", descent, Descent)
+    word("path_animation", "title", title)
     frames = integer("path_animation", "frames", frames, 2, MOST_FRAMES)
     most = max(int(path.objects[-1]) for path in descent.paths.values())
     seen = np.unique(np.linspace(0, most, frames).round().astype(int)).tolist()
