@@ -316,10 +316,9 @@ class Estimator(TransformerMixin, Parameters):  # type: ignore[misc]
 
     def _rows(self, X: Any, y: Any, *, going_on: bool) -> Rows:
         """Rows to train on."""
+        as_table = True if self.table is not None else None
         if going_on:
-            as_table: bool | None = self._preparation.reader is not None
-        else:
-            as_table = None if self.table is None else True
+            as_table = self._preparation.reader is not None
         return read_rows(self, X, reset=not going_on, as_table=as_table, y=y)
 
     def _samples(self, X: Any) -> np.ndarray | SparseRows:
