@@ -35,6 +35,7 @@ from sloy import ops
 from sloy.errors import SloyError
 
 LONGEST = 400
+POINTING = re.compile(r"\n    .*\n *\^$")  # the end of what shows a place by a mark below it
 SECONDS, MEMORY = 10, 8 << 30  # of a call; of the process
 BESIDE = (
     "app.hand",
@@ -48,7 +49,7 @@ BESIDE = (
     "training",
 )
 # Arguments that say how often something is done: a call that lasts as long as it was told to is right.
-REPEATS = ("draws", "epochs", "seeds", "steps")
+REPEATS = ("draws", "epochs", "retrain", "seeds", "steps")
 # Rooms of which users make the values.
 MADE = ("initializers", "layers", "losses", "metrics", "optimizers", "regularizers", "schedules")
 # No use in calling: classes of errors, abstract ones, what only passes on what it is given.
@@ -177,7 +178,7 @@ def verdict(
         call(function, dict(given), parameters)
         return ""
     except SloyError as error:
-        said = str(error)
+        said = POINTING.sub("", str(error))
         if "\n" in said or len(said) > LONGEST:
             return f"{len(said)} characters in {said.count(chr(10)) + 1} lines"
         return ""

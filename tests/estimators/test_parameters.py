@@ -31,6 +31,7 @@ NO_RATE = [-1.0, float("nan"), float("inf"), "fast", True, *WRONG_KINDS]
 BAD = {
     "hidden": [3, "nothing", Dense(3), Dense, [3], [Dense], ["relu"], None, *WRONG_KINDS],
     "input_shape": [(3, 3), (0, 4), 4, "flat", (2.0, 2), *WRONG_KINDS],
+    "table": [3, "decimal", {"digits": 1}, {"decimal": ";"}, {"numeric": "c"}, {"ignore": ["c"]}],
     "loss": ["nothing", 3, sloy.losses.Loss, *WRONG_KINDS],
     "optimizer": ["nothing", 3, None, sloy.Adam, *WRONG_KINDS],
     "learning_rate": NO_RATE,

@@ -177,8 +177,9 @@ def table_options(where: str, said: Any) -> tuple[Hints, tuple[str, ...]]:
             f"{where}: `table` (={shown(said)}) must be None or a mapping with the options {', '.join(known)}"
             f" of `load_table`, not {shown(wrong)}."
         )
-    hints = hints_of(where, **{key: value for key, value in said.items() if key != "ignore"})
-    return hints, tuple(sequence(where, "ignore", said.get("ignore", ()), str))
+    within = f"{where}: `table`"
+    hints = hints_of(within, **{key: value for key, value in said.items() if key != "ignore"})
+    return hints, tuple(sequence(within, "ignore", said.get("ignore", ()), str))
 
 
 def learn_table(

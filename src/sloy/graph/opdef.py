@@ -87,7 +87,7 @@ class OpDef:
     doc: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
+        if not isinstance(self.kind, str) or self.kind not in get_args(Kind):
             kinds = ", ".join(get_args(Kind))
             raise InvalidArgument(
                 f"op `{self.name}`: `kind` (={shown(self.kind)}) must be one of {kinds}."

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sloy.arguments import array, instance, sample_array, sequence
+from sloy.arguments import LONGEST_LIST, array, instance, sample_array, sequence
 from sloy.data import Dataset
 from sloy.data.tables import RowsReader
 from sloy.data.tables.prepared import columns_of, known_targets
@@ -20,7 +20,7 @@ from sloy.graph.opdef import multiply_adds
 from sloy.graph.threefry import make_key, permutation
 from sloy.model import Model
 from sloy.problem.graphs import inference_graph
-from sloy.text import shown
+from sloy.text import named, shortened, shown
 
 WORK = 2e10  # multiplications with an addition: about two seconds of one core
 LEAST = 1000  # rows that are looked at, whatever they cost
@@ -52,8 +52,8 @@ class Rows:
             and -len(names) <= column < len(names)
         ):
             return names[column], self.parts[names[column]]
-        shown = ", ".join(names[:12]) + (", …" if len(names) > 12 else "")
-        raise UnknownName(f"{where}: the model has no column {column!r}; it has {shown}.")
+        there = shortened(named(names, 12), LONGEST_LIST)
+        raise UnknownName(f"{where}: the model has no column {shown(column)}; it has {there}.")
 
 
 def rows_of(

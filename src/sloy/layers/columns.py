@@ -9,7 +9,7 @@ from math import isfinite, pi
 import numpy as np
 
 from sloy import ops
-from sloy.arguments import flag, integer, real
+from sloy.arguments import flag, integer, real, sequence
 from sloy.errors import InvalidArgument, ShapeError
 from sloy.graph.tensor import Tensor
 from sloy.initializers import Constant, Normal, Uniform
@@ -136,7 +136,8 @@ class QuantileScale(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "knots", _edges(self.kind, "knots", self.knots))
-        lines = tuple(_numbers(self.kind, "values", line) for line in self.values)
+        given = sequence(self.kind, "values", self.values)
+        lines = tuple(_numbers(self.kind, "values", line) for line in given)
         object.__setattr__(self, "values", lines)
         if [len(line) for line in self.knots] != [len(line) for line in lines]:
             raise InvalidArgument("QuantileScale: each column needs as many `values` as `knots`.")

@@ -38,6 +38,7 @@ MOST = 12  # neurons of a layer in a figure
 MOST_DROPPED = 16  # neurons whose 2^16 ways of being dropped are all computed
 AT_ONCE = 1024  # thinned copies
 SCALE = 0.6
+MOST_DRAWS = 10_000_000  # of which each takes some hundred bytes
 
 
 def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[str, np.ndarray]:
@@ -103,7 +104,7 @@ def thinned_outputs(
     float64 array, shape (draws, *output_shape)
     """
     where = "thinned_outputs"
-    count = integer(where, "draws", draws)
+    count = integer(where, "draws", draws, 1, MOST_DRAWS)
     output, fed = _thinned(where, network, parameters, x, count, seed)
     return computed({"output": output}, fed)["output"]
 

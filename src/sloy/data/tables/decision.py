@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 
-from sloy.data.tables import dates, numerals
+from sloy.data.tables import numerals
 from sloy.data.tables.date_decision import date_format, has_gaps, hinted_date, look_like_days
 from sloy.data.tables.hints import Hints, option
+from sloy.data.tables.mixtures import mixture
 from sloy.data.tables.numerals import (
     CURRENCIES,
     DURATION,
@@ -29,6 +29,7 @@ from sloy.data.tables.profile import (
     FEW_STRAYS,
     FEW_WORDS,
     HALF,
+    MOSTLY,
     Profile,
     Reading,
     listed,
@@ -38,11 +39,7 @@ from sloy.data.tables.values import PLACEHOLDERS, polars
 from sloy.errors import InvalidArgument
 from sloy.text import many
 
-MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
 CODES = 0.01  # … but of codes where this share of them has leading zeros or too many digits
-MOST_UNITS = 6  # words beside the numbers of a column that a note tells of; more are codes
-_FRACTION = re.compile(r"\d+(?:[.,]\d+)?\s*/\s*\d+")  # 7/10
-SEEN = 100  # words of a column that are looked at for what they have in common
 
 
 def decide(profile: Profile, hints: Hints, source: Source) -> Reading:
@@ -86,7 +83,7 @@ def _decided(profile: Profile, hints: Hints, source: Source) -> Reading:
         return _codes(profile) or _numeric(profile, numbers.format, hints, source)
     if when and (when[0] >= MOSTLY * profile.cells or has_gaps(profile, when[1])):
         return Reading("date", date=when[1], notes=when[2])
-    return Reading("words", notes=_mixture(profile, numbers))
+    return Reading("words", notes=mixture(profile, numbers.read, numbers.unread))
 
 
 def _within_an_hour(profile: Profile) -> bool:
@@ -371,56 +368,3 @@ def _codes(profile: Profile) -> Reading | None:
         f" {option('numeric', profile.name)} takes them as numbers"
     )
     return Reading("words", notes=(note,))
-
-
-def _mixture(profile: Profile, numbers: _Numbers) -> tuple[str, ...]:
-    """A note where some cells are numbers and others not, or all with units that differ."""
-    if several := numbers_with_units(profile):
-        return (f"`{profile.name}`: {several}: taken as names",)
-    if not numbers.read:
-        seen = list(profile.odd)[:SEEN]
-        if len(seen) > FEW_STRAYS and dates.look_like_dates(seen):
-            return (
-                f"`{profile.name}`: words that look like dates, which no one format reads ({listed(seen[:2])}): taken"
-                f" as names; {option('date', profile.name + '=FORMAT')} says how dates are written",
-            )
-        fractions = [word for word in seen if _FRACTION.fullmatch(word)]
-        plenty = len(profile.odd) > FEW_WORDS or len(fractions) > FEW_STRAYS
-        if plenty and (beside := _beside_digits(fractions or seen)):
-            return (
-                f"`{profile.name}`: numbers with {beside!r} beside them, which is not read ({listed(seen[:2])}): taken"
-                " as names",
-            )
-        return ()
-    shown = listed(numbers.unread[:3])
-    return (
-        f"`{profile.name}`: {numbers.read} of {profile.cells} cells are numbers, the others are not ({shown}): taken as"
-        f" names; {option('numeric', profile.name)} takes the others as missing",
-    )
-
-
-def _beside_digits(words: Sequence[str]) -> str:
-    """What stands beside the digits of words, the same in nine of ten; empty for others, and codes with zeros."""
-    left = Counter(re.sub(r"[\d.,\s]+", " ", word).strip() for word in words)
-    codes = any(re.search(r"(?<![\d.,])0\d", word) for word in words)
-    beside, count = left.most_common(1)[0]
-    if codes or count < MOSTLY * len(words) or not any(map(str.isdigit, "".join(words))):
-        return ""
-    points = any(re.search(r"\d[.,]\d", word) for word in words)
-    return "" if beside.isalpha() and not points else beside  # A12 is a code
-
-
-def numbers_with_units(profile: Profile) -> str:
-    """What a column of numbers holds that have several units beside them, "70 kg" and "500 g"; empty for others."""
-    first: dict[str, str] = {}
-    cells = Counter[str]()
-    for word, count in profile.odd.items():
-        unit = numerals.unit_of(word)
-        first.setdefault(unit, word)
-        cells[unit] += count
-    del cells[""]
-    if not 2 <= len(cells) <= MOST_UNITS or cells.total() < HALF * profile.cells:
-        return ""
-    return (
-        f"numbers with several units ({listed([first[unit] for unit, _ in cells.most_common(2)])})"
-    )

@@ -16,8 +16,9 @@ import polars as pl
 from sloy.data.tables import dates
 from sloy.data.tables.columns import Category, Column, Date, Numeric
 from sloy.data.tables.dates import ISO
-from sloy.data.tables.decision import decide, numbers_with_units
+from sloy.data.tables.decision import decide
 from sloy.data.tables.hints import Hints, option
+from sloy.data.tables.mixtures import numbers_with_units
 from sloy.data.tables.profile import Figures, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
 from sloy.data.tables.values import alike, without

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TEXT_SHARE = 0.5  # a column of words with more different ones than this share of its cells is text
 FEW_WORDS = 20  # … unless there are no more than this
+MOSTLY = 0.9  # a column is of numbers, or dates, where this share of its cells are
 HALF = 0.5  # the least share of numbers, or dates, where the others are a few words for nothing
 FEW_STRAYS = 3  # different words that may stand for "no value" among numbers, however often
 _FIRST = 64  # numbers of a block that are looked at before all are

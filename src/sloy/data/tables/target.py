@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sloy.data.tables.dates import has_day, look_like_dates
-from sloy.data.tables.decision import MOSTLY, decide, numbers_with_units
+from sloy.data.tables.decision import decide
 from sloy.data.tables.hints import Hints
+from sloy.data.tables.mixtures import numbers_with_units
 from sloy.data.tables.numerals import DURATION, PLAIN, NumberFormat
 from sloy.data.tables.outliers import farthest
-from sloy.data.tables.profile import Moments, Profile, Reading
+from sloy.data.tables.profile import MOSTLY, Moments, Profile, Reading
 from sloy.data.tables.sources import Source
 from sloy.data.tables.values import PLACEHOLDERS, alike, is_strange, polars, spelled, without, words
 from sloy.errors import InvalidArgument

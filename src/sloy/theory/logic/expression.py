@@ -22,6 +22,7 @@ SPELLINGS = {
     "&": "&", "&&": "&", "and": "&", "∧": "&", "~": "~", "!": "~", "not": "~", "¬": "~",
     "(": "(", ")": ")", "0": "0", "1": "1", "false": "0", "true": "1",
 }  # fmt: skip
+SHOWN = 80  # characters of a text around the place that a message points to
 DEEPEST = 200  # parentheses and negations inside each other
 _TOKEN = re.compile(r"\s*(?:(\|\||&&|[|^&~!¬∧∨⊕()])|([^\W\d]\w*)|(\d\w*)|(\S))")
 
@@ -124,9 +125,11 @@ class _Parser:
         return [*found, ("", len(self.text.rstrip()))]
 
     def error(self, position: int, reason: str) -> InvalidArgument:
-        line = self.text.replace("\n", " ")
+        first = max(0, position - SHOWN // 2)
+        line = "".join(c if c.isprintable() else " " for c in self.text[first : first + SHOWN])
+        mark = " " * (position - first)
         return InvalidArgument(
-            f"expression: at position {position + 1} {reason}:\n    {line}\n    {' ' * position}^"
+            f"expression: at position {position + 1} {reason}:\n    {line}\n    {mark}^"
         )
 
     def _unexpected(self, wanted: str) -> InvalidArgument:
