@@ -40,8 +40,6 @@ AT_ONCE = 1024  # thinned copies
 SCALE = 0.6
 MOST_DRAWS = 10_000_000  # of which each takes some hundred bytes
 
-MOST_DRAWS = 10_000_000  # of which each takes some hundred bytes
-
 
 def dropout_masks(network: Network, steps: int = 4, *, seed: int = 0) -> dict[str, np.ndarray]:
     """Which neurons are there in successive training steps, for one object a step.
