@@ -72,7 +72,7 @@ def test_messages_name_what_python_takes() -> None:
     [
         ({"digits": 1}, r"`table` \(=\{'digits': 1\}\) must be None or a mapping .* not 'digits'"),
         ("decimal", r"`table` \(='decimal'\) must be None or a mapping"),
-        ({"decimal": ";"}, r"Regressor: `decimal` \(=';'\) must be"),
+        ({"decimal": ";"}, r"Regressor: `table`: `decimal` \(=';'\) must be"),
         ({"numeric": ["ages"]}, r"'numeric' names 'ages', which is none of .* did you mean 'age'"),
         ({"numeric": ["age"], "dates": ["age"]}, "'age' is named twice"),
     ],
