@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from sloy.data.tables import dates
 from sloy.data.tables.columns import Category, Column, Date, Numeric
@@ -21,9 +21,12 @@ from sloy.data.tables.hints import Hints, option
 from sloy.data.tables.mixtures import numbers_with_units
 from sloy.data.tables.profile import Figures, Profile, Reading
 from sloy.data.tables.sources import Source, TextTable
-from sloy.data.tables.values import alike, without
+from sloy.data.tables.values import alike, polars, without
 from sloy.errors import InvalidArgument
 from sloy.text import many, shortened, shown
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LOOKED_AT = 100  # words of a column that is refused
 LONGEST, LONGEST_NAME = 260, 40  # characters of a refusal, and of a column's name in it
@@ -103,7 +106,7 @@ def _read(
 
 def _check_cells(label: str, column: pl.Series) -> None:
     """Raise `InvalidArgument` where a cell is longer than what is looked through for numbers and dates."""
-    longest = column.str.len_bytes().max() if column.dtype == pl.String else None
+    longest = column.str.len_bytes().max() if column.dtype == polars().String else None
     if isinstance(longest, int) and longest > LONGEST_CELL:
         raise InvalidArgument(
             f"{label}: column {shown(column.name, 60)} has a cell of {longest} bytes; at most {LONGEST_CELL} are read."
