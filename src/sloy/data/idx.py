@@ -38,9 +38,6 @@ class _Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-_DENSEST = 1032  # bytes that deflate makes of one, at most
-
-
 def read_idx(path: str | Path) -> np.ndarray:
     """Read one IDX file, gzipped or not (told by its first bytes, not by its name).
 

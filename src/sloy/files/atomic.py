@@ -159,8 +159,9 @@ def _temporary(path: Path) -> Path:
     with suppress(PermissionError):  # a folder to put into, not to look into
         for entry in os.scandir(path.parent):
             match = _TEMPORARY.match(entry.name)
-            of_it = match is not None and match["target"] == path.name
-            if match and of_it and not _lives(int(match["pid"]), match["life"]):
+            if match is None or match["target"] != path.name:
+                continue
+            if not _lives(int(match["pid"]), match["life"]):
                 Path(entry.path).unlink(missing_ok=True)
     pid = os.getpid()
     return path.with_name(f".{path.name}.{pid}-{_sign(pid)}{secrets.token_hex(4)}.tmp")
